@@ -1,0 +1,136 @@
+// Engine: what a frontend may ask for. Implemented by the core, handed to Frontend::start.
+//
+// All functions may be called from many threads at once and block until the answer is durable. They throw NotFound,
+// Conflict, Invalid, KeyReused, Unavailable, Timeout (errors.hpp); anything else is a bug.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "punctual/errors.hpp"
+#include "punctual/ids.hpp"
+#include "punctual/metrics.hpp"
+#include "punctual/model.hpp"
+#include "punctual/storage.hpp"
+#include "punctual/time.hpp"
+#include "punctual/transport.hpp"
+
+namespace punctual {
+
+// Who is asking.
+struct Principal {
+  OrganizationId organization_id;
+  KeyId key_id;
+  std::string key_public_id;
+  std::vector<std::string> signing_secrets;  // the organisation's, for work claimed at insert
+};
+
+// A client's wish to have a request happen once.
+struct IdempotencyKey {
+  std::string key;   // 1..255 bytes
+  Digest request{};  // SHA-256 over method, path with query, and body
+};
+
+struct Request {
+  const Principal& principal;
+  std::optional<IdempotencyKey> idempotency;
+};
+
+struct Reply {
+  StoredReply content;
+  bool replayed = false;  // content is what an earlier request with this key was answered
+};
+
+// Writes the answer of a request from what it made. Called before the commit, on the caller's thread, perhaps more than once
+// (when a change is tried again); the last call counts. Must not call the engine.
+template <class T>
+using Render = std::function<StoredReply(const T&)>;
+
+// A task to be made. `spec.name` empty: the default name. A once task without scheduled_at is due now.
+struct NewTask {
+  TaskSpec spec;
+  std::optional<seconds> delay;  // due this long after now; scheduled_at is not set then
+};
+
+struct CreatedTask {
+  Task task;
+  std::optional<ExecutionId> execution_id;  // none for cron
+  Time scheduled_for;                       // once: the due time
+};
+
+struct StartedRun {
+  ExecutionId execution_id;
+  Time scheduled_for;
+};
+
+// Makes the new spec of a task from its present state; throws Invalid or Conflict. Called before the commit on the
+// caller's thread, perhaps more than once.
+struct TaskChange {
+  std::function<TaskSpec(const Task&)> apply;
+  bool moves_due_time = false;   // the client gave a delay or a time for a one-time task
+  std::optional<seconds> delay;  // with moves_due_time: due this long after now, instead of spec.scheduled_at
+};
+
+enum class ScheduleProblem : std::uint8_t {
+  invalid_expression,  // not a cron expression, or one that can never match
+  unknown_timezone,
+};
+
+class Engine {
+ public:
+  // ---- who
+
+  // Reads "pk_live_….sk_live_…". nullopt: not a valid key.
+  [[nodiscard]] virtual std::optional<Principal> authenticate(std::string_view api_key) = 0;
+
+  // ---- repeated requests
+
+  // What the same request with this key was answered before. Throws KeyReused.
+  [[nodiscard]] virtual std::optional<StoredReply> find_reply(const Principal& principal,
+                                                              const IdempotencyKey& key) = 0;
+
+  // ---- tasks
+
+  [[nodiscard]] virtual Reply create_task(const Request& request, NewTask task, const Render<CreatedTask>& render) = 0;
+  [[nodiscard]] virtual Task find_task(const Principal& principal, TaskId id) = 0;
+  [[nodiscard]] virtual Page<Task> list_tasks(TaskQuery query) = 0;
+  [[nodiscard]] virtual Reply update_task(const Request& request, TaskId id, const TaskChange& change,
+                                          const Render<Task>& render) = 0;
+  [[nodiscard]] virtual Reply delete_task(const Request& request, TaskId id, const StoredReply& reply) = 0;
+  // Rendered with the number of cancelled tasks.
+  [[nodiscard]] virtual Reply delete_queue(const Request& request, std::string_view queue,
+                                           const Render<std::size_t>& render) = 0;
+  [[nodiscard]] virtual Reply trigger_task(const Request& request, TaskId id, const Render<StartedRun>& render) = 0;
+
+  // ---- executions
+
+  [[nodiscard]] virtual ExecutionDetail find_execution(const Principal& principal, ExecutionId id) = 0;
+  // `query.now` is set by the engine. With a task_id that does not exist: NotFound.
+  [[nodiscard]] virtual Page<Execution> list_executions(ExecutionQuery query) = 0;
+
+  // ---- checks that need more than the text
+
+  [[nodiscard]] virtual std::optional<ScheduleProblem> check_schedule(std::string_view expression,
+                                                                      std::string_view timezone) const = 0;
+  // The first `count` instants strictly after `from`; throws Invalid on `expression` or `timezone`.
+  [[nodiscard]] virtual std::vector<Time> preview_schedule(std::string_view expression, std::string_view timezone,
+                                                           Time from, std::size_t count) const = 0;
+  [[nodiscard]] virtual std::optional<TargetProblem> check_target(std::string_view url) const = 0;
+
+  // ---- the server itself
+
+  [[nodiscard]] virtual Time now() const noexcept = 0;
+  [[nodiscard]] virtual bool storage_reachable() noexcept = 0;
+  [[nodiscard]] virtual bool draining() const noexcept = 0;
+  [[nodiscard]] virtual Metrics& metrics() noexcept = 0;
+
+ protected:
+  ~Engine() = default;
+};
+
+}  // namespace punctual

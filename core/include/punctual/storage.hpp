@@ -1,0 +1,410 @@
+// Storage: keeps everything durably. A backend implements the roles below; tests/storage is their specification and runs
+// against every backend.
+//
+// All functions of all roles may be called from many threads at once; the backend owns its connections. Every write is one
+// transaction: when it returns it is on disk with the database's durability on, when it throws nothing of it happened
+// (Timeout: it may have). Instants are given by the caller; a backend never asks its own clock for a due time.
+// Throws Unavailable (try again later), Timeout, Corrupt; other errors are named where they occur.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "punctual/ids.hpp"
+#include "punctual/model.hpp"
+#include "punctual/time.hpp"
+
+namespace punctual {
+
+// ---- Idempotency: a reply stored in the transaction of the work it answers.
+
+struct StoredReply {
+  int status = 0;
+  std::string body;
+  friend bool operator==(const StoredReply&, const StoredReply&) = default;
+};
+
+// Makes a write happen once for one key. Scope: organisation and key. Kept for 24 h from `at`.
+struct IdempotencyRecord {
+  std::string key;   // 1..255 bytes
+  Digest request{};  // of method, path with query, and body: the same key with another digest is refused
+  Time at;
+  StoredReply reply;  // what a repetition is answered with
+};
+
+enum class WriteResult : std::uint8_t {
+  applied,
+  replayed,    // the key was used before for the same request: `replay` is what was stored then; nothing was written
+  key_reused,  // the key was used before for another request; nothing was written
+  stale,       // the thing has changed since it was read; nothing was written
+  not_found,   // the thing is not there; nothing was written
+  conflict,    // its state does not allow it; nothing was written
+};
+
+// ---- The hot path.
+
+struct NewExecution {
+  ExecutionId id;
+  ExecutionId run_id;
+  int attempt = 1;
+  Time scheduled_for;
+};
+
+// One accepted request: a new task and, unless it is a cron task, its first execution.
+struct NewWork {
+  Task task;
+  std::optional<NewExecution> execution;
+  std::optional<ClaimToken> claim;  // set: the execution is inserted as claimed by the batch's node
+  std::optional<IdempotencyRecord> idempotency;
+};
+
+struct InsertOutcome {
+  WriteResult result = WriteResult::applied;  // applied, replayed or key_reused
+  std::optional<StoredReply> replay;
+};
+
+// Everything needed to deliver one attempt: one round trip, nothing is read again later.
+struct Claimed {
+  ExecutionId id;
+  ExecutionId run_id;
+  TaskId task_id;
+  OrganizationId organization_id;
+  ClaimToken token{};
+  int attempt = 1;
+  int rescues = 0;  // how often this attempt was given back because its node died
+  Time scheduled_for;
+  Time task_updated_at;
+  Method method = Method::post;
+  std::string url;
+  Headers headers;
+  std::string body;
+  milliseconds timeout{};
+  ScheduleType schedule_type = ScheduleType::once;
+  int retry_attempts = 0;
+  std::optional<seconds> retry_delay;
+  std::optional<seconds> retry_max_delay;
+  std::optional<seconds> expires_in;
+  std::optional<std::string> expected_status_codes;
+  std::optional<std::string> expected_body_pattern;
+  std::optional<std::string> queue;
+  std::vector<std::string> signing_secrets;  // the organisation's, newest first
+};
+
+struct ClaimRequest {
+  NodeId node;
+  ClaimToken token{};  // the same for all executions of this claim
+  Time now;
+  Time horizon;  // claim what is due at or before this; executions with a queue only at or before `now`
+  std::size_t limit = 0;
+};
+
+struct ClaimResult {
+  std::vector<Claimed> claimed;  // ordered by scheduled_for, then id
+  // When the earliest execution that is pending after this claim is due. A queued one that must wait for its line does not
+  // count: settling the one before it is what makes it claimable. nullopt: nothing is pending.
+  std::optional<Time> next_due;
+};
+
+struct ClaimRef {
+  ExecutionId id;
+  ClaimToken token{};
+  friend auto operator<=>(const ClaimRef&, const ClaimRef&) = default;
+};
+
+struct Retry {
+  ExecutionId id;
+  Time scheduled_for;
+};
+
+// The end of one attempt.
+struct Settlement {
+  ExecutionId id;
+  ClaimToken token{};
+  TaskId task_id;
+  ExecutionStatus status = ExecutionStatus::failed;  // success, failed, timeout, missed or cancelled
+  std::optional<Time> started_at;
+  Time finished_at;
+  std::optional<int> status_code;
+  std::optional<milliseconds> duration;
+  std::optional<std::string> error_message;
+  std::optional<std::string> response_body;
+  Headers response_headers;
+  Method request_method = Method::post;
+  std::string request_url;
+  // The next attempt of the run: inserted as pending with attempt + 1, unless the task is deleted or disabled.
+  std::optional<Retry> retry;
+  // Set: the task is disabled (its pending executions are cancelled) and this line is written to the audit log.
+  std::optional<AuditEntry> disable;
+};
+
+enum class SettleOutcome : std::uint8_t {
+  settled,
+  settled_without_retry,  // a retry was asked for, but the task is deleted or disabled
+  stale,                  // the claim is no longer this one: nothing was changed
+};
+
+class WorkStore {
+ public:
+  virtual ~WorkStore() = default;
+
+  // Stores all of it in one transaction, in item order; one outcome an item, in order. The same idempotency key twice in a
+  // batch: the second replays the first. An item whose task id is stored already is `applied` and changes nothing (a batch
+  // may be sent again after an ambiguous failure). One bad item never fails its neighbours.
+  [[nodiscard]] virtual std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) = 0;
+
+  // Claims up to `limit` pending executions of enabled or disabled but not deleted tasks, earliest first. Executions with a
+  // queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is claimed, never
+  // while another of the line is running; a waiting retry is the head of its line.
+  [[nodiscard]] virtual ClaimResult claim(const ClaimRequest& request) = 0;
+
+  // Writes results, one transaction for all; one outcome an item, in order. Each is guarded by (execution, token). Updates
+  // the task's last_execution_at (to finished_at, never backwards), last_execution_status and next_run_at of one-time tasks.
+  [[nodiscard]] virtual std::vector<SettleOutcome> settle(std::span<const Settlement> batch) = 0;
+
+  // Gives claims back: pending again with the same attempt and due time, claimable at once. Stale ones are ignored.
+  virtual void release(std::span<const ClaimRef> claims) = 0;
+};
+
+// ---- Leases: which server process may hold claims.
+
+struct NodeInfo {
+  NodeId id;         // made by the caller, new for every lease
+  std::string host;  // of the machine
+  std::int64_t pid = 0;
+  Time at;
+};
+
+struct RescueReport {
+  std::size_t executions = 0;  // returned to pending
+  std::size_t nodes = 0;       // found dead
+};
+
+class Leases {
+ public:
+  virtual ~Leases() = default;
+
+  // Takes a lease for a server process. A backend that allows one server returns all claims of former leases to pending
+  // here (each counts as one rescue) and throws Conflict, naming the holder, while another process has the lease.
+  [[nodiscard]] virtual RescueReport acquire(const NodeInfo& node) = 0;
+
+  // Keeps it. False: the lease was judged dead meanwhile; the node must stop sending and take a new one.
+  [[nodiscard]] virtual bool heartbeat(NodeId node, Time now) = 0;
+
+  // Returns the claims of nodes that have been silent for `silence` to pending, same attempt, counting one rescue each.
+  [[nodiscard]] virtual RescueReport rescue(NodeId self, Time now, milliseconds silence) = 0;
+
+  // The claims stored under this lease.
+  [[nodiscard]] virtual std::vector<ClaimRef> held(NodeId node) = 0;
+
+  // Ends the lease; its claims must have been settled or released.
+  virtual void end(NodeId node) = 0;
+};
+
+// ---- Tasks and executions, as the API sees them.
+
+// Keyset positions, for pages on which rows that keep their place are neither skipped nor repeated.
+struct TaskCursor {
+  std::optional<Time> last_execution_at;
+  Time inserted_at;
+  TaskId id;
+};
+struct ExecutionCursor {
+  Time scheduled_for;
+  ExecutionId id;
+};
+
+struct TaskQuery {
+  OrganizationId organization_id;
+  std::size_t limit = 50;
+  std::size_t offset = 0;  // ignored when `after` is set
+  std::optional<TaskCursor> after;
+  std::optional<std::string> queue;
+  bool without_queue = false;
+  std::optional<ScheduleType> schedule_type;
+  std::optional<ExecutionStatus> status;   // last_execution_status; pending: never executed
+  std::optional<std::string> name_prefix;  // literal, case-sensitive
+};
+
+struct ExecutionQuery {
+  OrganizationId organization_id;
+  Time now;  // claimed executions due later than this are pending to the reader
+  std::size_t limit = 50;
+  std::size_t offset = 0;  // ignored when `after` is set
+  std::optional<ExecutionCursor> after;
+  std::optional<TaskId> task_id;
+  std::optional<ExecutionStatus> status;
+  std::optional<std::string> queue;
+  std::optional<Time> since;  // scheduled_for >= since
+  std::optional<Time> until;  // scheduled_for < until
+};
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  bool has_more = false;
+};
+
+// What a change does to the pending executions of a task. Executions in `sending` are under way at this node and are left
+// as they are; any other claim of the task is revoked (its execution is pending again, its token void).
+struct TaskWrite {
+  OrganizationId organization_id;
+  TaskId task_id;
+  Time now;
+  std::span<const ExecutionId> sending;
+  std::optional<IdempotencyRecord> idempotency;
+};
+
+enum class PendingChange : std::uint8_t {
+  keep,    // executions stay as they are (but lose their claim, so that the new values are read)
+  move,    // the pending execution is moved to `move_to`; none is pending: `conflict`
+  forget,  // executions that a cron schedule made and that are not yet due are deleted
+};
+
+struct TaskUpdate {
+  Task task;              // the new state, whole
+  Time expected_version;  // updated_at as read: another value in storage is `stale`
+  PendingChange pending = PendingChange::keep;
+  Time move_to;
+};
+
+struct TaskWriteOutcome {
+  WriteResult result = WriteResult::applied;
+  std::optional<StoredReply> replay;
+  std::vector<ClaimRef> revoked;  // claims that are void now
+};
+
+class TaskStore {
+ public:
+  virtual ~TaskStore() = default;
+
+  // Deleted tasks, and those of another organisation, are not found anywhere below.
+  [[nodiscard]] virtual std::optional<Task> find(OrganizationId organization, TaskId id) = 0;
+  // Order: last_execution_at descending, nulls last; inserted_at descending; id descending.
+  [[nodiscard]] virtual Page<Task> list(const TaskQuery& query) = 0;
+
+  // applied, replayed, key_reused, stale, not_found or conflict.
+  [[nodiscard]] virtual TaskWriteOutcome update(const TaskWrite& write, const TaskUpdate& change) = 0;
+  // Soft delete; pending executions become cancelled. applied, replayed, key_reused or not_found.
+  [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
+  // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
+  [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
+  // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. `reply` is
+  // called with how many there were, before the commit, and gives what is stored for the idempotency key.
+  [[nodiscard]] virtual TaskWriteOutcome remove_queue(const TaskWrite& write, std::string_view queue,
+                                                      const std::function<StoredReply(std::size_t)>& reply) = 0;
+
+  [[nodiscard]] virtual std::optional<ExecutionDetail> find_execution(OrganizationId organization, ExecutionId id) = 0;
+  // Order: scheduled_for descending, id descending.
+  [[nodiscard]] virtual Page<Execution> list_executions(const ExecutionQuery& query) = 0;
+
+  // What is stored for a key; throws KeyReused when it was stored for another request.
+  [[nodiscard]] virtual std::optional<StoredReply> find_reply(OrganizationId organization, std::string_view key,
+                                                              const Digest& request, Time now) = 0;
+};
+
+// ---- Cron schedules.
+
+struct DueSchedule {
+  TaskId task_id;
+  OrganizationId organization_id;
+  std::string cron_expression;
+  std::string timezone;
+  Misfire misfire = Misfire::last;
+  Overlap overlap = Overlap::allow;
+  Time next_run_at;
+  Time version;  // updated_at
+};
+
+// The step of one schedule past occurrences that are due.
+struct ScheduleStep {
+  TaskId task_id;
+  OrganizationId organization_id;
+  Time expected_next_run_at;  // as read; other values in storage: somebody else took the step, nothing happens
+  Time expected_version;
+  std::vector<NewExecution> executions;  // attempt 1, run_id = id
+  bool skip_if_live = false;  // overlap `skip`: insert none while an execution of the task is pending or running
+  std::optional<Time> next_run_at;
+  std::optional<AuditEntry> disable;  // set: the task is disabled with this audit line and has no next run
+};
+
+class Schedules {
+ public:
+  virtual ~Schedules() = default;
+
+  // Enabled cron tasks whose next_run_at is at or before `horizon`, earliest first, and when the next later one is.
+  struct Due {
+    std::vector<DueSchedule> schedules;
+    std::optional<Time> next;
+  };
+  [[nodiscard]] virtual Due due(Time horizon, std::size_t limit) = 0;
+
+  // One transaction, one answer an item: how many executions were inserted.
+  [[nodiscard]] virtual std::vector<std::size_t> advance(std::span<const ScheduleStep> steps) = 0;
+};
+
+// ---- Organisations and keys.
+
+struct KeyOwner {
+  ApiKey key;
+  Organization organization;
+};
+
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  // Throws Conflict when the name is taken.
+  virtual void create_organization(const Organization& organization) = 0;
+  [[nodiscard]] virtual std::optional<Organization> find_organization(std::string_view name) = 0;
+  [[nodiscard]] virtual std::vector<Organization> list_organizations() = 0;
+
+  virtual void create_key(const ApiKey& key) = 0;
+  // Also finds revoked ones. public_id as in ApiKey.
+  [[nodiscard]] virtual std::optional<KeyOwner> find_key(std::string_view public_id) = 0;
+  [[nodiscard]] virtual std::vector<ApiKey> list_keys(OrganizationId organization) = 0;
+  // False: no such key. Revoking twice is true and changes nothing.
+  [[nodiscard]] virtual bool revoke_key(std::string_view public_id, Time at) = 0;
+  // Never moves backwards.
+  virtual void touch_key(KeyId key, Time last_used_at) = 0;
+};
+
+// ---- The store as a whole.
+
+struct Migration {
+  int from = 0;  // schema version found; 0: an empty database
+  int to = 0;    // schema version now
+};
+
+class Maintenance {
+ public:
+  virtual ~Maintenance() = default;
+
+  // Brings the schema to this plugin's version under a lock. Must have been called once by some process before any other
+  // role works. Throws Conflict when the schema is newer than the plugin.
+  virtual Migration migrate() = 0;
+  // Cheap. False: the database does not answer.
+  [[nodiscard]] virtual bool reachable() noexcept = 0;
+  // Deletes idempotency records stored before `before`, at most `limit`; how many.
+  [[nodiscard]] virtual std::size_t expire_replies(Time before, std::size_t limit) = 0;
+};
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+
+  [[nodiscard]] virtual WorkStore& work() noexcept = 0;
+  [[nodiscard]] virtual Leases& leases() noexcept = 0;
+  [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
+  [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
+  [[nodiscard]] virtual Directory& directory() noexcept = 0;
+  [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;
+};
+
+}  // namespace punctual

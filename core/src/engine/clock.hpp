@@ -1,0 +1,35 @@
+// The engine's time: injected, so that tests move it by hand (tests/support/fake_clock.hpp).
+// Every function may be called from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "punctual/time.hpp"
+
+namespace punctual {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  [[nodiscard]] virtual Time now() const noexcept = 0;
+
+  // Waits on `condition` with `lock` held until it is notified or `deadline` has come; may return early for no reason, so
+  // the caller checks what it waits for in a loop.
+  virtual void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, Time deadline) = 0;
+};
+
+// The machine's clock. Waits are bounded to a second each, so that a step of the system clock is noticed.
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] Time now() const noexcept override {
+    return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+  }
+  void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, Time deadline) override {
+    const auto wait = std::min<microseconds>(deadline - now(), seconds{1});
+    if (wait > microseconds{0}) condition.wait_for(lock, wait);
+  }
+};
+
+}  // namespace punctual

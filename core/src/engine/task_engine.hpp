@@ -1,0 +1,75 @@
+// TaskEngine: the Engine. Owns the threads that claim, fire, settle, materialise cron schedules and rescue; knows storage
+// and transports by their interfaces alone. The way of a task: submit → Intake → Dispatcher → Transport → Settler.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/clock.hpp"
+#include "punctual/engine.hpp"
+#include "punctual/host.hpp"
+#include "punctual/plugin.h"
+
+namespace punctual {
+
+struct EngineSettings {
+  std::size_t max_in_flight = 10000;  // executions sent or waiting in the due wheel of this node
+  std::size_t claim_batch = 1000;
+  milliseconds claim_ahead{1000};
+  milliseconds poll_interval{1000};  // the safety net behind wake-ups
+  milliseconds heartbeat_interval{1000};
+  milliseconds node_timeout{10000};
+  milliseconds retry_base{15000};
+  milliseconds retry_cap{3600000};
+  int retry_jitter_percent = 20;
+  bool retry_client_errors = false;
+  bool compat_headers = true;
+
+  // From the host's settings, as declared by engine_settings().
+  [[nodiscard]] static EngineSettings read(const Settings& settings);
+};
+
+// The settings the engine understands (engine.*, retry.*, delivery.compat_headers, delivery.retry_client_errors).
+[[nodiscard]] std::span<const punctual_setting> engine_settings();
+
+class TaskEngine final : public Engine {
+ public:
+  // All arguments outlive the engine. The store must have been migrated.
+  TaskEngine(Storage& storage, std::span<Transport* const> transports, Clock& clock, Host& host,
+             EngineSettings settings);
+  ~TaskEngine();  // drain(0) unless drained
+
+  // Takes the lease (throws Conflict when another server has the store) and starts the threads. Main thread, once.
+  void start();
+
+  // Takes no new work (Unavailable), gives attempts under way `limit` to end, returns the rest to pending, stops the
+  // threads, ends the lease. Main thread; a second call does nothing.
+  void drain(milliseconds limit) noexcept;
+
+  [[nodiscard]] std::optional<Principal> authenticate(std::string_view api_key) override;
+  [[nodiscard]] std::optional<StoredReply> find_reply(const Principal&, const IdempotencyKey&) override;
+  [[nodiscard]] Reply create_task(const Request&, NewTask, const Render<CreatedTask>&) override;
+  [[nodiscard]] Task find_task(const Principal&, TaskId) override;
+  [[nodiscard]] Page<Task> list_tasks(TaskQuery) override;
+  [[nodiscard]] Reply update_task(const Request&, TaskId, const TaskChange&, const Render<Task>&) override;
+  [[nodiscard]] Reply delete_task(const Request&, TaskId, const StoredReply&) override;
+  [[nodiscard]] Reply delete_queue(const Request&, std::string_view queue, const Render<std::size_t>&) override;
+  [[nodiscard]] Reply trigger_task(const Request&, TaskId, const Render<StartedRun>&) override;
+  [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override;
+  [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override;
+  [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
+  [[nodiscard]] std::vector<Time> preview_schedule(std::string_view, std::string_view, Time,
+                                                   std::size_t) const override;
+  [[nodiscard]] std::optional<TargetProblem> check_target(std::string_view url) const override;
+  [[nodiscard]] Time now() const noexcept override;
+  [[nodiscard]] bool storage_reachable() noexcept override;
+  [[nodiscard]] bool draining() const noexcept override;
+  [[nodiscard]] Metrics& metrics() noexcept override;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace punctual
