@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <catch2/catch.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -10,7 +11,3 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#ifndef CATCH_CONFIG_MAIN
-#include <catch2/catch.hpp>
-#endif
