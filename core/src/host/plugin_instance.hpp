@@ -1,0 +1,88 @@
+// What a plugin's `create` made, typed and destroyed at the end. Every call into the plugin is wrapped: what it throws or
+// leaves as error text is copied into our own exceptions. Made and destroyed on the main thread; the interface behind it has
+// its own threading contract.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "host/plugin_library.hpp"
+#include "punctual/notifier.h"
+#include "punctual/plugin.hpp"
+
+namespace punctual {
+
+// The untyped part: one instance of any kind of plugin.
+class PluginObject {
+ public:
+  // `settings_json` as EffectiveSettings::json_for gives it; `host` outlives the object. Throws PluginRefused when create
+  // throws or returns null.
+  PluginObject(const Plugin& plugin, const std::string& settings_json, const punctual_host& host);
+  ~PluginObject();
+  PluginObject(PluginObject&& other) noexcept
+      : plugin_(std::move(other.plugin_)), instance_(std::exchange(other.instance_, nullptr)) {}
+  PluginObject& operator=(PluginObject&& other) noexcept {
+    std::swap(plugin_, other.plugin_);
+    std::swap(instance_, other.instance_);
+    return *this;
+  }
+
+  // Ends the instance now; the destructor does the same, but says nothing of a `destroy` that throws. Throws PluginRefused.
+  void destroy();
+
+  [[nodiscard]] void* get() const noexcept { return instance_; }
+  [[nodiscard]] const Plugin& plugin() const noexcept { return plugin_; }
+
+ private:
+  Plugin plugin_;
+  void* instance_ = nullptr;
+};
+
+// Interface: Storage, Transport or Frontend. A Transport must have been drained before it is destroyed.
+template <class Interface>
+class PluginInstance {
+ public:
+  // Also throws PluginRefused when the plugin is of another kind.
+  PluginInstance(const Plugin& plugin, const std::string& settings_json, const punctual_host& host)
+      : object_(of_this_kind(plugin), settings_json, host) {}
+
+  [[nodiscard]] Interface& operator*() const noexcept { return *get(); }
+  [[nodiscard]] Interface* operator->() const noexcept { return get(); }
+  [[nodiscard]] Interface* get() const noexcept { return static_cast<Interface*>(object_.get()); }
+  [[nodiscard]] const Plugin& plugin() const noexcept { return object_.plugin(); }
+  void destroy() { object_.destroy(); }
+
+ private:
+  static const Plugin& of_this_kind(const Plugin& plugin) {
+    if (plugin.kind() == plugin_kind<Interface>) return plugin;
+    throw PluginRefused(plugin.file.string() + ": plugin '" + std::string(plugin.name()) + "' is a " +
+                        std::string(kind_name(plugin.kind())) + ", not a " +
+                        std::string(kind_name(plugin_kind<Interface>)));
+  }
+
+  PluginObject object_;
+};
+
+enum class NotifyResult : std::uint8_t { delivered, retry_later, give_up };
+
+struct NotifyOutcome {
+  NotifyResult result = NotifyResult::delivered;
+  std::string error;  // the plugin's words, one line; empty when it gave none
+};
+
+class NotifierInstance {
+ public:
+  // As PluginInstance.
+  NotifierInstance(const Plugin& plugin, const std::string& settings_json, const punctual_host& host);
+
+  // One thread at a time. Never throws because of the plugin: an exception or a result that is not in notifier.h is give_up.
+  [[nodiscard]] NotifyOutcome notify(const punctual_event& event);
+  [[nodiscard]] const Plugin& plugin() const noexcept { return object_.plugin(); }
+  void destroy() { object_.destroy(); }
+
+ private:
+  PluginObject object_;
+};
+
+}  // namespace punctual

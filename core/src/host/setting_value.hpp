@@ -1,0 +1,30 @@
+// The text forms of the setting types of plugin.h. Pure functions; any thread.
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "punctual/plugin.h"
+#include "punctual/time.hpp"
+
+namespace punctual {
+
+// "250ms", "30s", "5m", "2h", "1d", or a bare number of seconds. Nothing negative; nullopt for anything else.
+[[nodiscard]] std::optional<milliseconds> parse_duration(std::string_view text);
+// The shortest of those forms.
+[[nodiscard]] std::string format_duration(milliseconds duration);
+
+// Reads `text`, written as after --set name=, into the JSON form that plugin.h gives for the type. nullopt: not of that type.
+// `type` must be known.
+[[nodiscard]] std::optional<boost::json::value> parse_setting(punctual_setting_type type, std::string_view text);
+
+[[nodiscard]] bool is_setting_type(std::int32_t type);
+// Dotted, at least two parts, each of lower-case letters, digits and single inner underscores, beginning with a letter.
+[[nodiscard]] bool is_setting_name(std::string_view name);
+// What a person should write, e.g. "a duration such as 250ms, 30s, 5m, 2h or 1d".
+[[nodiscard]] std::string_view expected_form(punctual_setting_type type);
+
+}  // namespace punctual
