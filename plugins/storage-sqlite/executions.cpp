@@ -1,0 +1,119 @@
+#include "executions.hpp"
+
+#include <algorithm>
+
+namespace punctual::sqlite {
+
+bool insert_execution(Connection& connection, LineChanges& lines, const ExecutionOwner& owner,
+                      const NewExecution& execution, Origin origin, const std::optional<BornClaim>& claim) {
+  const auto status = claim ? ExecutionStatus::running : ExecutionStatus::pending;
+  const auto node = claim ? std::optional(claim->node) : std::nullopt;
+  const auto token = claim ? std::optional(claim->token) : std::nullopt;
+  const bool holds = claim || origin == Origin::retry;
+  const bool inserted =
+      Query(connection, R"sql(
+    insert into executions (id, task_id, organization_id, run_id, attempt, status, scheduled_for, node_id, claim_token,
+      holds, by_schedule, queue)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    on conflict (id) do nothing)sql",
+            execution.id, owner.task_id, owner.organization_id, execution.run_id, execution.attempt, status,
+            execution.scheduled_for, node, token, holds, origin == Origin::schedule, owner.queue)
+          .run() > 0;
+  if (inserted) lines.touch(owner.organization_id, owner.queue);
+  return inserted;
+}
+
+bool end_claim(Connection& connection, LineChanges& lines, const ClaimRef& claim, ClaimEnd end) {
+  TaskId task;
+  {
+    Query freed(connection, R"sql(
+      update executions
+      set status = 'pending', node_id = null, claim_token = null, rescues = rescues + ?3
+      where id = ?1
+        and status = 'running'
+        and claim_token = ?2
+      returning task_id, organization_id, queue)sql",
+                claim.id, claim.token, end == ClaimEnd::rescued ? 1 : 0);
+    if (!freed.next()) return false;
+    task = freed.get<TaskId>(0);
+    lines.touch(freed.get<OrganizationId>(1), freed.get<std::optional<std::string>>(2));
+  }
+  Query(connection, R"sql(
+    update executions
+    set status = 'cancelled', finished_at = tasks.deleted_at
+    from tasks
+    where executions.id = ?1
+      and tasks.id = ?2
+      and tasks.deleted_at is not null)sql",
+        claim.id, task)
+      .run();
+  return true;
+}
+
+std::vector<LiveExecution> live_executions(Connection& connection, TaskId task) {
+  std::vector<LiveExecution> out;
+  Query live(connection, R"sql(
+    select id, organization_id, task_id, status, claim_token, scheduled_for, by_schedule, queue
+    from executions
+    where task_id = ?1
+      and status in ('pending', 'running')
+      and finished_at is null)sql",
+             task);
+  while (live.next()) {
+    out.push_back({live.get<ExecutionId>(0), live.get<OrganizationId>(1), live.get<TaskId>(2),
+                   live.get<ExecutionStatus>(3), live.get<std::optional<ClaimToken>>(4), live.get<Time>(5),
+                   live.get<bool>(6), live.get<std::optional<std::string>>(7)});
+  }
+  std::sort(out.begin(), out.end(), [](const LiveExecution& a, const LiveExecution& b) {
+    return std::tie(a.scheduled_for, a.id) < std::tie(b.scheduled_for, b.id);
+  });
+  return out;
+}
+
+bool has_live_execution(Connection& connection, TaskId task) {
+  return Query(connection, R"sql(
+    select 1
+    from executions
+    where task_id = ?1
+      and status in ('pending', 'running')
+      and finished_at is null
+    limit 1)sql",
+               task)
+      .next();
+}
+
+void cancel_pending(Connection& connection, LineChanges& lines, const LiveExecution& execution, Time at) {
+  Query(connection, R"sql(
+    update executions
+    set status = 'cancelled', finished_at = ?2
+    where id = ?1
+      and status = 'pending')sql",
+        execution.id, at)
+      .run();
+  lines.touch(execution.organization_id, execution.queue);
+}
+
+void refresh_next_run(Connection& connection, TaskId task) {
+  Query(connection, R"sql(
+    update tasks
+    set next_run_at = (
+      select min(scheduled_for)
+      from executions
+      where task_id = ?1
+        and status = 'pending'
+        and finished_at is null)
+    where id = ?1
+      and schedule_type = 'once')sql",
+        task)
+      .run();
+}
+
+void write_audit(Connection& connection, const AuditEntry& entry) {
+  Query(connection, R"sql(
+    insert into audit_entries (organization_id, at, actor, action, subject, detail)
+    values (?1, ?2, ?3, ?4, ?5, ?6))sql",
+        entry.organization_id, entry.at, entry.actor, entry.action, entry.subject, entry.detail)
+      .run();
+}
+
+}  // namespace punctual::sqlite

@@ -1,0 +1,72 @@
+#include "leases.hpp"
+
+#include <set>
+
+#include "executions.hpp"
+
+namespace punctual::sqlite {
+namespace {
+
+RescueReport return_all_claims(Connection& connection) {
+  std::vector<ClaimRef> claims;
+  std::set<NodeId> nodes;
+  {
+    Query running(connection, R"sql(
+      select id, claim_token, node_id
+      from executions
+      where status = 'running'
+        and finished_at is null)sql");
+    while (running.next()) {
+      claims.push_back({running.get<ExecutionId>(0), running.get<ClaimToken>(1)});
+      nodes.insert(running.get<NodeId>(2));
+    }
+  }
+  LineChanges lines(connection);
+  for (const ClaimRef& claim : claims) (void)end_claim(connection, lines, claim, ClaimEnd::rescued);
+  lines.refresh();
+  return {claims.size(), nodes.size()};
+}
+
+}  // namespace
+
+RescueReport SqliteLeases::acquire(const NodeInfo& node) {
+  const std::lock_guard guard(mutex_);
+  if (lease_) {
+    const RescueReport report = writer_.write(return_all_claims);
+    lease_->node = node.id;
+    return report;
+  }
+  LockFile lock(lock_path_, node.host, node.pid);
+  const RescueReport report = writer_.write(return_all_claims);
+  lease_.emplace(Lease{node.id, std::move(lock)});
+  return report;
+}
+
+bool SqliteLeases::heartbeat(NodeId node, Time) {
+  const std::lock_guard guard(mutex_);
+  return lease_ && lease_->node == node;
+}
+
+RescueReport SqliteLeases::rescue(NodeId, Time, milliseconds) { return {}; }
+
+std::vector<ClaimRef> SqliteLeases::held(NodeId node) {
+  return readers_.read([&](Connection& connection) {
+    std::vector<ClaimRef> out;
+    Query claims(connection, R"sql(
+      select id, claim_token
+      from executions
+      where status = 'running'
+        and finished_at is null
+        and node_id = ?1)sql",
+                 node);
+    while (claims.next()) out.push_back({claims.get<ExecutionId>(0), claims.get<ClaimToken>(1)});
+    return out;
+  });
+}
+
+void SqliteLeases::end(NodeId node) {
+  const std::lock_guard guard(mutex_);
+  if (lease_ && lease_->node == node) lease_.reset();
+}
+
+}  // namespace punctual::sqlite

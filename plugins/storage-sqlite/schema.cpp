@@ -1,0 +1,181 @@
+#include "schema.hpp"
+
+#include <array>
+#include <string>
+
+#include "punctual/errors.hpp"
+
+namespace punctual::sqlite {
+namespace {
+
+// Instants are microseconds since 1970. An execution is pending or running exactly while finished_at is null.
+constexpr const char* first_tables = R"sql(
+create table organizations (
+  id blob primary key not null,
+  name text not null unique,
+  signing_secrets text not null, -- JSON array, newest first
+  inserted_at integer not null
+) strict, without rowid;
+
+create table api_keys (
+  id blob primary key not null,
+  organization_id blob not null references organizations (id),
+  public_id text not null unique,
+  secret_hash blob not null,
+  inserted_at integer not null,
+  last_used_at integer,
+  revoked_at integer
+) strict, without rowid;
+
+create index api_keys_by_organization on api_keys (organization_id, inserted_at, id);
+
+create table tasks (
+  id blob primary key not null,
+  organization_id blob not null references organizations (id),
+  inserted_at integer not null,
+  updated_at integer not null,
+  deleted_at integer,
+  last_execution_at integer,
+  last_execution_status text,
+  next_run_at integer,
+  schedule_type text not null,
+  enabled integer not null,
+  queue text,
+  cron_expression text,
+  timezone text not null,
+  scheduled_at integer,
+  misfire text not null,
+  overlap text not null,
+  timeout_ms integer not null,
+  retry_attempts integer not null,
+  retry_delay_s integer,
+  retry_max_delay_s integer,
+  expires_in_s integer,
+  notify_on_failure integer,
+  notify_on_recovery integer,
+  method text not null,
+  name text not null,
+  url text not null,
+  callback_url text,
+  on_failure_url text,
+  on_recovery_url text,
+  expected_status_codes text,
+  expected_body_pattern text,
+  headers text not null, -- JSON, [["Name","value"],…]
+  body text not null
+) strict;
+
+-- Read backwards: nulls, which are the smallest here, come last.
+create index tasks_listed on tasks (organization_id, last_execution_at, inserted_at, id)
+  where deleted_at is null;
+
+create index tasks_scheduled on tasks (next_run_at)
+  where schedule_type = 'cron' and enabled = 1 and deleted_at is null and next_run_at is not null;
+
+create table executions (
+  id blob primary key not null,
+  task_id blob not null,
+  organization_id blob not null,
+  run_id blob not null,
+  attempt integer not null,
+  status text not null,
+  scheduled_for integer not null,
+  node_id blob,        -- set exactly while running
+  claim_token integer, -- set exactly while running
+  rescues integer not null default 0,
+  holds integer not null, -- has been claimed or is a retry: first in its line
+  by_schedule integer not null, -- made by a cron schedule
+  queue text,
+  started_at integer,
+  finished_at integer,
+  status_code integer,
+  duration_ms integer,
+  error_message text,
+  check ((finished_at is null) = (status in ('pending', 'running'))),
+  check ((claim_token is not null) = (status = 'running'))
+) strict, without rowid;
+
+create index executions_due on executions (scheduled_for, id)
+  where status = 'pending' and queue is null;
+
+create index executions_in_line on executions (organization_id, queue, status, holds desc, scheduled_for, id)
+  where finished_at is null and queue is not null;
+
+create index executions_live on executions (status, task_id, scheduled_for)
+  where finished_at is null;
+
+create index executions_of_task on executions (task_id, scheduled_for, id);
+
+create index executions_listed on executions (organization_id, scheduled_for, id);
+
+-- What came back, apart from the executions so that pages of those stay small.
+create table responses (
+  execution_id blob primary key not null,
+  request_method text not null,
+  request_url text not null,
+  headers text not null, -- JSON, [["Name","value"],…]
+  body text
+) strict, without rowid;
+
+-- The lines of queued executions whose head may be claimed, at ready_at. A busy or empty line has no row.
+create table lines (
+  organization_id blob not null,
+  queue text not null,
+  head_id blob not null,
+  ready_at integer not null,
+  primary key (organization_id, queue)
+) strict, without rowid;
+
+create index lines_ready on lines (ready_at, head_id);
+
+create table replies (
+  organization_id blob not null,
+  key text not null,
+  request blob not null,
+  at integer not null,
+  status integer not null,
+  body text not null,
+  primary key (organization_id, key)
+) strict, without rowid;
+
+create index replies_by_age on replies (at);
+
+create table audit_entries (
+  id integer primary key,
+  organization_id blob not null,
+  at integer not null,
+  actor text not null,
+  action text not null,
+  subject text not null,
+  detail text not null
+) strict;
+)sql";
+
+// Step n brings version n to n + 1.
+constexpr std::array steps{first_tables};
+constexpr int newest = static_cast<int>(steps.size());
+
+int version_of(Connection& connection) {
+  Query query(connection, "pragma user_version");
+  return query.next() ? query.get<int>(0) : 0;
+}
+
+}  // namespace
+
+Migration migrate_schema(Connection& connection) {
+  const int found = version_of(connection);
+  if (found > newest) {
+    throw Conflict("the database has schema version " + std::to_string(found) + ", newer than this program knows (" +
+                   std::to_string(newest) + "): use the program that made it, or a newer one");
+  }
+  for (int version = found; version < newest; ++version) {
+    connection.run_script(steps[static_cast<std::size_t>(version)]);
+  }
+  if (found != newest) {
+    const std::string record = "pragma user_version = " + std::to_string(newest);
+    connection.run_script(record.c_str());
+  }
+  return {found, newest};
+}
+
+}  // namespace punctual::sqlite

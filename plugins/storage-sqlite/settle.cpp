@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <numeric>
+
+#include "executions.hpp"
+#include "hot_path.hpp"
+#include "rows.hpp"
+
+namespace punctual::sqlite {
+namespace {
+
+// What is needed of an execution that has just been finished.
+struct Finished {
+  TaskId task_id;
+  OrganizationId organization_id;
+  ExecutionId run_id;
+  int attempt = 1;
+};
+
+// nullopt: the claim is not this one any more.
+std::optional<Finished> finish_execution(Connection& connection, LineChanges& lines, const Settlement& settlement) {
+  Query row(connection, R"sql(
+    update executions
+    set status = ?3, node_id = null, claim_token = null, started_at = ?4, finished_at = ?5, status_code = ?6,
+      duration_ms = ?7, error_message = ?8
+    where id = ?1
+      and status = 'running'
+      and claim_token = ?2
+    returning task_id, organization_id, run_id, attempt, queue)sql",
+            settlement.id, settlement.token, settlement.status, settlement.started_at, settlement.finished_at,
+            settlement.status_code, settlement.duration, settlement.error_message);
+  if (!row.next()) return std::nullopt;
+  lines.touch(row.get<OrganizationId>(1), row.get<std::optional<std::string>>(4));
+  return Finished{row.get<TaskId>(0), row.get<OrganizationId>(1), row.get<ExecutionId>(2), row.get<int>(3)};
+}
+
+void keep_response(Connection& connection, const Settlement& settlement) {
+  Query(connection, R"sql(
+    insert into responses (execution_id, request_method, request_url, headers, body)
+    values (?1, ?2, ?3, ?4, ?5)
+    on conflict (execution_id) do nothing)sql",
+        settlement.id, settlement.request_method, settlement.request_url, headers_to_json(settlement.response_headers),
+        settlement.response_body)
+      .run();
+}
+
+// A change that a client did not make, but sees: the version must not stay what somebody has read.
+void disable_task(Connection& connection, LineChanges& lines, TaskId task, const AuditEntry& audit, Time at) {
+  const bool there = Query(connection, R"sql(
+    update tasks
+    set enabled = 0, next_run_at = null, updated_at = max(updated_at + 1, ?2)
+    where id = ?1
+      and deleted_at is null)sql",
+                           task, audit.at)
+                         .run() > 0;
+  if (!there) return;
+  for (const auto& execution : live_executions(connection, task)) {
+    if (execution.status == ExecutionStatus::pending) cancel_pending(connection, lines, execution, at);
+  }
+  write_audit(connection, audit);
+}
+
+// False: the task is deleted or disabled.
+bool insert_retry(Connection& connection, LineChanges& lines, const Finished& finished, const Retry& retry) {
+  std::optional<std::string> queue;
+  {
+    Query task(connection, R"sql(
+      select queue
+      from tasks
+      where id = ?1
+        and enabled = 1
+        and deleted_at is null)sql",
+               finished.task_id);
+    if (!task.next()) return false;
+    queue = task.get<std::optional<std::string>>(0);
+  }
+  const NewExecution next{retry.id, finished.run_id, finished.attempt + 1, retry.scheduled_for};
+  (void)insert_execution(connection, lines, {finished.task_id, finished.organization_id, queue}, next, Origin::retry);
+  return true;
+}
+
+void fold_into_task(Connection& connection, TaskId task, const Settlement& settlement) {
+  Query(connection, R"sql(
+    update tasks
+    set last_execution_status = iif(last_execution_at > ?2, last_execution_status, ?3),
+      last_execution_at = max(coalesce(last_execution_at, ?2), ?2),
+      next_run_at = case
+        when schedule_type = 'cron' then next_run_at
+        when deleted_at is null then (
+          select min(scheduled_for)
+          from executions
+          where task_id = ?1
+            and status = 'pending'
+            and finished_at is null)
+      end
+    where id = ?1)sql",
+        task, settlement.finished_at, settlement.status)
+      .run();
+}
+
+SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settlement& settlement) {
+  const auto finished = finish_execution(connection, lines, settlement);
+  if (!finished) return SettleOutcome::stale;
+  keep_response(connection, settlement);
+  if (settlement.disable) {
+    disable_task(connection, lines, finished->task_id, *settlement.disable, settlement.finished_at);
+  }
+  auto outcome = SettleOutcome::settled;
+  if (settlement.retry && !insert_retry(connection, lines, *finished, *settlement.retry)) {
+    outcome = SettleOutcome::settled_without_retry;
+  }
+  fold_into_task(connection, finished->task_id, settlement);
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<SettleOutcome> settle_batch(Connection& connection, std::span<const Settlement> batch) {
+  // In the order in which the attempts ended, so that of several of one task the last one decides.
+  std::vector<std::size_t> order(batch.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return batch[a].finished_at < batch[b].finished_at; });
+  std::vector<SettleOutcome> outcomes(batch.size());
+  LineChanges lines(connection);
+  for (const std::size_t item : order) outcomes[item] = settle_one(connection, lines, batch[item]);
+  lines.refresh();
+  return outcomes;
+}
+
+}  // namespace punctual::sqlite

@@ -1,0 +1,64 @@
+// SqliteStore: the Storage of this plugin. One file, one writer, a few readers; the roles share them.
+#pragma once
+
+#include "directory.hpp"
+#include "leases.hpp"
+#include "punctual/host.hpp"
+#include "punctual/storage.hpp"
+#include "reader_pool.hpp"
+#include "schedules.hpp"
+#include "task_store.hpp"
+#include "work_store.hpp"
+#include "writer.hpp"
+
+namespace punctual::sqlite {
+
+class SqliteMaintenance final : public Maintenance {
+ public:
+  SqliteMaintenance(Writer& writer, ReaderPool& readers) : writer_(writer), readers_(readers) {}
+
+  [[nodiscard]] Migration migrate() override;
+  [[nodiscard]] bool reachable() noexcept override;
+  [[nodiscard]] std::size_t expire_replies(Time before, std::size_t limit) override;
+
+ private:
+  Writer& writer_;
+  ReaderPool& readers_;
+};
+
+class SqliteStore final : public Storage {
+ public:
+  // Reads the settings that plugin.cpp declares and opens the file, making it when it is not there. Throws Invalid when a
+  // setting is, Unavailable or Corrupt when the file cannot be opened.
+  SqliteStore(const Settings& settings, Host& host);
+
+  [[nodiscard]] WorkStore& work() noexcept override { return work_; }
+  [[nodiscard]] Leases& leases() noexcept override { return leases_; }
+  [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
+  [[nodiscard]] Directory& directory() noexcept override { return directory_; }
+  [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
+
+  // For tests of this backend alone.
+  [[nodiscard]] Writer& writer() noexcept { return writer_; }
+  [[nodiscard]] ReaderPool& readers() noexcept { return readers_; }
+
+ private:
+  struct Options {
+    ConnectionOptions connection;
+    std::size_t readers = 0;
+  };
+  [[nodiscard]] static Options read(const Settings& settings);
+  SqliteStore(const Options& options, Host& host);
+
+  Writer writer_;
+  ReaderPool readers_;
+  SqliteWorkStore work_;
+  SqliteLeases leases_;
+  SqliteTaskStore tasks_;
+  SqliteSchedules schedules_;
+  SqliteDirectory directory_;
+  SqliteMaintenance maintenance_;
+};
+
+}  // namespace punctual::sqlite

@@ -1,0 +1,22 @@
+// The role WorkStore on SQLite: every call is one job of the writer.
+#pragma once
+
+#include "punctual/storage.hpp"
+#include "writer.hpp"
+
+namespace punctual::sqlite {
+
+class SqliteWorkStore final : public WorkStore {
+ public:
+  explicit SqliteWorkStore(Writer& writer) : writer_(writer) {}
+
+  [[nodiscard]] std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override;
+  [[nodiscard]] ClaimResult claim(const ClaimRequest& request) override;
+  [[nodiscard]] std::vector<SettleOutcome> settle(std::span<const Settlement> batch) override;
+  void release(std::span<const ClaimRef> claims) override;
+
+ private:
+  Writer& writer_;
+};
+
+}  // namespace punctual::sqlite

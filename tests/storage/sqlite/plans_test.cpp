@@ -1,0 +1,195 @@
+// Every statement that the roles execute, explained: none but those named here may walk a whole table or sort.
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "sqlite_store.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/test_host.hpp"
+
+using namespace punctual;
+using namespace punctual::sqlite;
+using namespace punctual::test;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class IdType>
+IdType id_of(std::uint8_t number) {
+  IdType id;
+  id.value.bytes[15] = number;
+  return id;
+}
+
+Settings settings_for(const TemporaryFolder& folder) {
+  return Settings(
+      boost::json::serialize(boost::json::object{{"storage.url", "sqlite:" + (folder.path() / "x.db").string()},
+                                                 {"sqlite.busy_timeout", 1000},
+                                                 {"sqlite.readers", 1},
+                                                 {"sqlite.cache_size", 1024}}));
+}
+
+// A store in which every function of every role has been called, so that all statements are prepared.
+struct PlansFixture {
+  PlansFixture() {
+    store.maintenance().migrate();
+    store.directory().create_organization({organization, "acme", {"whsec_x"}, now});
+    fill();
+    change();
+    read();
+  }
+
+  void fill() {
+    for (std::uint8_t number = 1; number <= 6; ++number) {
+      NewWork work;
+      work.task.id = id_of<TaskId>(number);
+      work.task.organization_id = organization;
+      if (number % 2 == 0) work.task.spec.queue = "mail";
+      if (number == 6) {
+        work.task.spec.schedule_type = ScheduleType::cron;
+        work.task.spec.cron_expression = "* * * * *";
+        work.task.next_run_at = now;
+      } else {
+        const auto id = id_of<ExecutionId>(number);
+        work.execution = NewExecution{id, id, 1, now};
+        work.idempotency = IdempotencyRecord{std::to_string(number), {}, now, {}};
+      }
+      (void)store.work().insert(node, {&work, 1});
+    }
+    // A second task with an execution id in use is taken back.
+    NewWork clash;
+    clash.task.id = id_of<TaskId>(9);
+    clash.task.organization_id = organization;
+    clash.execution = NewExecution{id_of<ExecutionId>(1), id_of<ExecutionId>(1), 1, now};
+    (void)store.work().insert(node, {&clash, 1});
+    const ScheduleStep step{
+        id_of<TaskId>(6), organization, now, {}, {{id_of<ExecutionId>(20), {}, 1, now}}, true, now + 60s, {}};
+    (void)store.schedules().advance({&step, 1});
+    const ScheduleStep last{id_of<TaskId>(6), organization, now + 60s, {}, {}, false, {}, audit};
+    (void)store.schedules().advance({&last, 1});
+  }
+
+  void change() {
+    (void)store.leases().acquire({node, "host", 1, now});
+    const auto claimed = store.work().claim({node, ClaimToken{7}, now, now, 3}).claimed;
+    const ClaimRef released{claimed.at(0).id, ClaimToken{7}};
+    store.work().release({&released, 1});
+    Settlement settlement;
+    settlement.id = claimed.at(1).id;
+    settlement.token = ClaimToken{7};
+    settlement.finished_at = now;
+    settlement.retry = Retry{id_of<ExecutionId>(21), now};
+    (void)store.work().settle({&settlement, 1});
+    settlement.id = claimed.at(2).id;
+    settlement.retry.reset();
+    settlement.disable = audit;
+    (void)store.work().settle({&settlement, 1});
+    const auto listed = store.tasks().list({organization}).items;
+    for (const Task& task : listed) {
+      TaskUpdate update{task, task.updated_at, PendingChange::move, now + 1s};
+      update.task.spec.queue = "post";
+      (void)store.tasks().update({organization, task.id, now, {}, {}}, update);
+    }
+    (void)store.tasks().add_run({organization, listed.at(0).id, now, {}, {}}, {id_of<ExecutionId>(22), {}, 1, now});
+    (void)store.tasks().remove_queue({organization, {}, now, {}, {}}, "post",
+                                     [](std::size_t) { return StoredReply{}; });
+    (void)store.maintenance().expire_replies(now, 10);
+    store.directory().create_key({id_of<KeyId>(1), organization, "pk", {}, now, {}, {}});
+    (void)store.directory().revoke_key("pk", now);
+    store.directory().touch_key(id_of<KeyId>(1), now);
+  }
+
+  void read() {
+    TaskQuery tasks{organization};
+    tasks.after = TaskCursor{now, now, {}};
+    (void)store.tasks().list(tasks);
+    tasks.after = TaskCursor{std::nullopt, now, {}};
+    (void)store.tasks().list(tasks);
+    (void)store.tasks().find(organization, {});
+    (void)store.tasks().find_execution(organization, {});
+    (void)store.tasks().find_reply(organization, "k", {}, now);
+    ExecutionQuery executions{organization, now};
+    (void)store.tasks().list_executions(executions);
+    executions.task_id = id_of<TaskId>(1);
+    (void)store.tasks().list_executions(executions);
+    (void)store.schedules().due(now, 10);
+    (void)store.leases().held(node);
+    (void)store.directory().find_key("pk");
+    (void)store.directory().list_keys(organization);
+    (void)store.directory().find_organization("acme");
+  }
+
+  static std::vector<std::string> plan_of(Connection& connection, const std::string& statement) {
+    std::vector<std::string> steps;
+    Query plan(connection, "explain query plan " + statement);
+    while (plan.next()) steps.push_back(plan.get<std::string>(3));
+    return steps;
+  }
+
+  // The text and plan of each statement; transactions, pragmas and the schema have none.
+  static std::map<std::string, std::vector<std::string>> plans_of(Connection& connection) {
+    std::map<std::string, std::vector<std::string>> out;
+    for (const auto& text : connection.statement_texts()) {
+      const auto steps = plan_of(connection, text);
+      if (!steps.empty()) out[text] = steps;
+    }
+    return out;
+  }
+
+  std::map<std::string, std::vector<std::string>> all_plans() {
+    auto plans = store.writer().write(plans_of);
+    plans.merge(store.readers().read(plans_of));
+    return plans;
+  }
+
+  const Time now{std::chrono::hours{500000}};
+  const OrganizationId organization = id_of<OrganizationId>(1);
+  const NodeId node = id_of<NodeId>(1);
+  const AuditEntry audit{organization, now, "system", "task.disabled", "x", "y"};
+  TemporaryFolder folder;
+  TestHost host;
+  SqliteStore store{settings_for(folder), host};
+};
+
+// Walks that are meant: in the order of an index, ended by a limit.
+bool is_meant(const std::string& step) {
+  static const std::set<std::string> meant{
+      "SCAN executions USING INDEX executions_due",   // the earliest pending one
+      "SCAN lines USING COVERING INDEX lines_ready",  // the earliest head
+      "SCAN tasks USING INDEX tasks_scheduled",       // schedules in order of their next run
+      "SCAN CONSTANT ROW"};
+  return meant.contains(step);
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(PlansFixture, "no statement walks a whole table or sorts") {
+  const auto plans = all_plans();
+  CHECK(plans.size() > 35);
+  for (const auto& [text, steps] : plans) {
+    for (const auto& step : steps) {
+      INFO(text << "\n" << step);
+      const bool walks = step.starts_with("SCAN") && !is_meant(step);
+      const bool sorts = step.find("TEMP B-TREE") != step.npos;
+      CHECK_FALSE(walks);
+      CHECK_FALSE(sorts);
+    }
+  }
+}
+
+TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made for them") {
+  std::set<std::string> steps;
+  for (const auto& [text, plan] : all_plans()) steps.insert(plan.begin(), plan.end());
+  for (const auto* expected : {
+           "SEARCH executions USING INDEX executions_due (scheduled_for<?)",
+           "SEARCH lines USING COVERING INDEX lines_ready (ready_at<?)",
+           "SEARCH executions USING PRIMARY KEY (id=?)",
+           "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)",
+           "SEARCH tasks USING INDEX tasks_listed (organization_id=?)",
+           "SEARCH executions USING INDEX executions_live (status=? AND task_id=?)",
+       }) {
+    INFO(expected);
+    CHECK(steps.contains(expected));
+  }
+}
