@@ -69,6 +69,7 @@ class TaskEngine final : public Engine {
 
  private:
   struct Parts;
+  void show_claim(Execution& execution);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -1,0 +1,76 @@
+#include "engine/dispatcher.hpp"
+
+#include "engine/transient.hpp"
+
+namespace punctual {
+
+Dispatcher::Dispatcher(WorkStore& store, const Lease& lease, Clock& clock, Host& host, IdGenerator& ids,
+                       EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held, Send send)
+    : store_(store),
+      lease_(lease),
+      clock_(clock),
+      host_(host),
+      ids_(ids),
+      metrics_(metrics),
+      held_(held),
+      send_(std::move(send)),
+      batch_(settings.claim_batch),
+      ahead_(settings.claim_ahead),
+      poll_(settings.poll_interval),
+      claim_loop_(clock, [this] { return claim_once(); }) {}
+
+void Dispatcher::start() {
+  claim_loop_.start();
+  firing_ = std::thread([this] { fire(); });
+}
+
+void Dispatcher::stop() {
+  claim_loop_.stop();
+  held_.stop();
+  if (firing_.joinable()) firing_.join();
+}
+
+Time Dispatcher::claim_once() {
+  const Time now = clock_.now();
+  const std::size_t asked = std::min(held_.room(), batch_);
+  if (asked == 0) {
+    behind_ = true;  // settling makes room and wakes this loop
+    return now + poll_;
+  }
+  held_.begin_claim();
+  try {
+    ClaimResult result = store_.claim({lease_.node(), ids_.next_token(), now, now + ahead_, asked});
+    metrics_.claim_seconds.observe(std::chrono::duration<double>(clock_.now() - now).count());
+    if (!result.claimed.empty()) metrics_.claim_batch.observe(static_cast<double>(result.claimed.size()));
+    metrics_.claimed_ahead.add(static_cast<double>(result.claimed.size()));
+    failures_ = 0;
+    const Time next = after_claim(result, asked, now);
+    behind_ = result.claimed.size() == asked && result.next_due && *result.next_due <= now;
+    held_.absorb(std::move(result.claimed));
+    return next;
+  } catch (const std::exception& error) {
+    held_.absorb({});
+    metrics_.storage_errors.add();
+    const auto wait = transient_wait(++failures_);
+    host_.log(LogLevel::warn,
+              std::string("claiming failed, trying again in ") + std::to_string(wait.count()) + " ms: " + error.what());
+    return clock_.now() + wait;
+  }
+}
+
+// Claims are taken half a window early, so that each brings half a window of work rather than one execution.
+Time Dispatcher::after_claim(const ClaimResult& result, std::size_t asked, Time now) const {
+  if (result.claimed.size() == asked) return now;
+  if (!result.next_due) return now + poll_;
+  // Due within the window and yet not claimed: it has a queue, and is claimed at its time, not before.
+  const Time wanted = *result.next_due <= now + ahead_ ? *result.next_due : *result.next_due - ahead_ / 2;
+  return std::clamp<Time>(wanted, now + milliseconds{1}, now + poll_);
+}
+
+void Dispatcher::fire() {
+  for (auto due = held_.wait_due(clock_); !due.empty(); due = held_.wait_due(clock_)) {
+    for (auto& claimed : due) send_(std::move(claimed));
+  }
+}
+
+}  // namespace punctual

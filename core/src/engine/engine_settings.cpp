@@ -1,0 +1,64 @@
+#include <array>
+
+#include "engine/task_engine.hpp"
+
+namespace punctual {
+namespace {
+
+constexpr std::array<punctual_setting, 11> declared{{
+    {"engine.max_in_flight", PUNCTUAL_INTEGER, "10000",
+     "Executions this server holds at once, sent or waiting for their second."},
+    {"engine.claim_batch", PUNCTUAL_INTEGER, "1000", "Executions claimed in one round trip."},
+    {"engine.claim_ahead", PUNCTUAL_DURATION, "1s", "How long before its time an execution is claimed into memory."},
+    {"engine.poll_interval", PUNCTUAL_DURATION, "1s", "How often storage is looked at when nothing calls for it."},
+    {"engine.heartbeat_interval", PUNCTUAL_DURATION, "1s", "How often this server renews its lease."},
+    {"engine.node_timeout", PUNCTUAL_DURATION, "10s",
+     "A server silent for this long is dead; its work is done by others."},
+    {"retry.base", PUNCTUAL_DURATION, "15s", "The wait before the second attempt; doubled with each further one."},
+    {"retry.cap", PUNCTUAL_DURATION, "1h", "The longest wait between attempts."},
+    {"retry.jitter_percent", PUNCTUAL_INTEGER, "20", "Waits are spread by this much in both directions."},
+    {"delivery.retry_client_errors", PUNCTUAL_BOOLEAN, "false",
+     "Retry after any 4xx reply, not only 408, 409, 425 and 429."},
+    {"delivery.compat_headers", PUNCTUAL_BOOLEAN, "true", "Send the X-Runlater-* headers beside the standard ones."},
+}};
+
+// Refuses what would make the engine misbehave rather than correcting it in silence.
+std::int64_t at_least(const Settings& settings, const char* name, std::int64_t least, std::int64_t most) {
+  const std::int64_t value = settings.integer(name);
+  if (value < least || value > most) {
+    throw Error(std::string(name) + " = " + std::to_string(value) + ": must be between " + std::to_string(least) +
+                " and " + std::to_string(most));
+  }
+  return value;
+}
+
+milliseconds positive(const Settings& settings, const char* name) {
+  const milliseconds value = settings.duration(name);
+  if (value <= milliseconds{0}) throw Error(std::string(name) + ": must be more than nothing");
+  return value;
+}
+
+}  // namespace
+
+std::span<const punctual_setting> engine_settings() { return declared; }
+
+EngineSettings EngineSettings::read(const Settings& settings) {
+  EngineSettings out;
+  out.max_in_flight = static_cast<std::size_t>(at_least(settings, "engine.max_in_flight", 1, 1'000'000));
+  out.claim_batch = static_cast<std::size_t>(at_least(settings, "engine.claim_batch", 1, 100'000));
+  out.claim_ahead = positive(settings, "engine.claim_ahead");
+  out.poll_interval = positive(settings, "engine.poll_interval");
+  out.heartbeat_interval = positive(settings, "engine.heartbeat_interval");
+  out.node_timeout = positive(settings, "engine.node_timeout");
+  if (out.node_timeout < 3 * out.heartbeat_interval) {
+    throw Error("engine.node_timeout: must be at least three times engine.heartbeat_interval");
+  }
+  out.retry_base = positive(settings, "retry.base");
+  out.retry_cap = positive(settings, "retry.cap");
+  out.retry_jitter_percent = static_cast<int>(at_least(settings, "retry.jitter_percent", 0, 100));
+  out.retry_client_errors = settings.boolean("delivery.retry_client_errors");
+  out.compat_headers = settings.boolean("delivery.compat_headers");
+  return out;
+}
+
+}  // namespace punctual

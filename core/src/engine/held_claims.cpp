@@ -1,0 +1,159 @@
+#include "engine/held_claims.hpp"
+
+#include <algorithm>
+
+namespace punctual {
+
+bool HeldClaims::expect(const ClaimRef& claim, TaskId task) {
+  auto state = state_.lock();
+  if (state->suspended || state->entries.size() >= capacity_) return false;
+  state->entries.emplace(claim.id, Entry{task, claim.token, Stage::expected, std::nullopt});
+  return true;
+}
+
+void HeldClaims::abandon(ExecutionId id) { settled({&id, 1}); }
+
+bool HeldClaims::begin_sending(ExecutionId id) {
+  auto state = state_.lock();
+  const auto entry = state->entries.find(id);
+  if (entry == state->entries.end()) return false;
+  if (state->suspended) {
+    state->entries.erase(entry);
+    became_idle_.notify_all();
+    return false;
+  }
+  entry->second.stage = Stage::sending;
+  return true;
+}
+
+std::size_t HeldClaims::room() {
+  auto state = state_.lock();
+  if (state->suspended || state->entries.size() >= capacity_) return 0;
+  return capacity_ - state->entries.size();
+}
+
+void HeldClaims::begin_claim() { state_.lock()->claiming = true; }
+
+void HeldClaims::absorb(std::vector<Claimed> claimed) {
+  auto state = state_.lock();
+  state->claiming = false;
+  const auto revoked = std::exchange(state->revoked, {});
+  if (state->suspended) return;
+  for (auto& one : claimed) {
+    if (revoked.contains({one.id, one.token})) continue;
+    state->entries[one.id] = Entry{one.task_id, one.token, Stage::waiting, std::nullopt};
+    state->wheel.add(std::move(one));
+  }
+  due_changed_.notify_all();
+}
+
+std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
+  std::vector<Claimed> due;
+  auto state = state_.lock();
+  while (!state->stopped) {
+    const Time now = clock.now();
+    while (auto next = state->wheel.take_due(now)) {
+      if (state->is_held(next->task_id)) {
+        state->parked.push_back(std::move(*next));
+        continue;
+      }
+      state->entries.at(next->id).stage = Stage::sending;
+      due.push_back(std::move(*next));
+    }
+    if (!due.empty()) return due;
+    clock.wait_until(state.lock(), due_changed_, state->wheel.next_due().value_or(now + seconds{1}));
+  }
+  return due;
+}
+
+void HeldClaims::sent(ExecutionId id, Time at) {
+  auto state = state_.lock();
+  const auto entry = state->entries.find(id);
+  if (entry != state->entries.end()) entry->second.sent_at = at;
+}
+
+void HeldClaims::settled(std::span<const ExecutionId> ids) {
+  auto state = state_.lock();
+  for (const auto& id : ids) state->entries.erase(id);
+  if (state->busy() == 0) became_idle_.notify_all();
+}
+
+HeldClaims::Hold::Hold(HeldClaims& claims, std::optional<TaskId> task) : claims_(claims), task_(task) {
+  auto state = claims_.state_.lock();
+  if (task_) {
+    ++state->held_tasks[*task_];
+  } else {
+    ++state->held_all;
+  }
+  for (const auto& [id, entry] : state->entries) {
+    if (entry.stage != Stage::waiting && (!task_ || entry.task == *task_)) sending_.push_back(id);
+  }
+}
+
+HeldClaims::Hold::~Hold() {
+  auto state = claims_.state_.lock();
+  if (!task_) {
+    --state->held_all;
+  } else if (--state->held_tasks[*task_] == 0) {
+    state->held_tasks.erase(*task_);
+  }
+  // What is no longer held is due: back into the wheel, whose thread sends it.
+  const auto kept = std::partition(state->parked.begin(), state->parked.end(),
+                                   [&](const Claimed& one) { return state->is_held(one.task_id); });
+  for (auto one = kept; one != state->parked.end(); ++one) state->wheel.add(std::move(*one));
+  state->parked.erase(kept, state->parked.end());
+  claims_.due_changed_.notify_all();
+}
+
+void HeldClaims::Hold::revoke(std::span<const ClaimRef> claims) {
+  auto state = claims_.state_.lock();
+  for (const auto& claim : claims) {
+    if (state->claiming) state->revoked.insert(claim);
+    const auto parked = std::erase_if(
+        state->parked, [&](const Claimed& one) { return one.id == claim.id && one.token == claim.token; });
+    if (state->wheel.remove(claim) || parked > 0) state->entries.erase(claim.id);
+  }
+}
+
+bool HeldClaims::knows(const ClaimRef& claim) {
+  auto state = state_.lock();
+  const auto entry = state->entries.find(claim.id);
+  return entry != state->entries.end() && entry->second.token == claim.token;
+}
+
+std::optional<Time> HeldClaims::sent_at(ExecutionId id) {
+  auto state = state_.lock();
+  const auto entry = state->entries.find(id);
+  return entry == state->entries.end() ? std::nullopt : entry->second.sent_at;
+}
+
+HeldClaims::Sizes HeldClaims::sizes() {
+  auto state = state_.lock();
+  const std::size_t busy = state->busy();
+  return {state->entries.size() - busy, busy};
+}
+
+std::vector<ClaimRef> HeldClaims::suspend() {
+  auto state = state_.lock();
+  state->suspended = true;
+  auto dropped = state->wheel.clear();
+  for (const auto& one : state->parked) dropped.push_back({one.id, one.token});
+  state->parked.clear();
+  for (const auto& claim : dropped) state->entries.erase(claim.id);
+  return dropped;
+}
+
+void HeldClaims::resume() { state_.lock()->suspended = false; }
+
+void HeldClaims::stop() {
+  auto state = state_.lock();
+  state->stopped = true;
+  due_changed_.notify_all();
+}
+
+bool HeldClaims::wait_idle(milliseconds limit) {
+  auto state = state_.lock();
+  return became_idle_.wait_for(state.lock(), limit, [&] { return state->busy() == 0; });
+}
+
+}  // namespace punctual

@@ -1,0 +1,61 @@
+// LeaseKeeper: keeps this process's lease alive, takes a new one when it was lost, returns what dead nodes held to pending,
+// and gives back claims that storage has under our lease but nobody here knows (after an ambiguous commit).
+//
+// acquire and end are for the main thread; one thread of its own does the rest.
+#pragma once
+
+#include "engine/background_loop.hpp"
+#include "engine/engine_metrics.hpp"
+#include "engine/held_claims.hpp"
+#include "engine/lease.hpp"
+#include "engine/task_engine.hpp"
+#include "identity/id_generator.hpp"
+#include "punctual/storage.hpp"
+
+namespace punctual {
+
+class LeaseKeeper {
+ public:
+  // A node that could not renew its lease for this long stops sending: others will soon take it for dead.
+  static constexpr seconds silence_before_suspension{5};
+
+  // `on_returned`: executions have become pending again.
+  LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Clock& clock, Host& host, IdGenerator& ids,
+              EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held,
+              std::function<void()> on_returned);
+
+  // Takes the first lease; passes on Conflict.
+  void acquire();
+  void start() { loop_.start(); }
+  void stop() { loop_.stop(); }
+  // Returns what storage still has under the lease to pending and ends it. After stop(), when nothing is under way any more.
+  void end() noexcept;
+
+ private:
+  Time tick();
+  void keep(Time now);
+  void rescue(Time now);
+  void reconcile(Time now);
+  void suspend(const char* why);
+  void take_new_lease();
+
+  Leases& leases_;
+  WorkStore& store_;
+  Lease& lease_;
+  Clock& clock_;
+  Host& host_;
+  IdGenerator& ids_;
+  EngineMetrics& metrics_;
+  milliseconds heartbeat_;
+  milliseconds node_timeout_;
+  HeldClaims& held_;
+  std::function<void()> on_returned_;
+  Time renewed_at_;     // the last heartbeat that succeeded
+  Time healthy_since_;  // heartbeats have succeeded without a gap since
+  Time next_reconcile_;
+  std::vector<ClaimRef> unknown_;  // at the last reconciliation: unknown twice in a row is given back
+  bool suspended_ = false;
+  BackgroundLoop loop_;
+};
+
+}  // namespace punctual

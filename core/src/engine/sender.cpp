@@ -1,0 +1,59 @@
+#include "engine/sender.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "delivery/signer.hpp"
+
+namespace punctual {
+
+Sender::Sender(std::span<Transport* const> transports, Clock& clock, EngineMetrics& metrics, HeldClaims& held,
+               bool compat_headers, std::function<void(Ended)> finish)
+    : clock_(clock), metrics_(metrics), held_(held), compat_headers_(compat_headers), finish_(std::move(finish)) {
+  for (Transport* transport : transports) {
+    for (const auto& scheme : transport->schemes()) by_scheme_.emplace(scheme, transport);
+  }
+}
+
+Transport* Sender::transport_for(std::string_view url) const {
+  std::string scheme(url.substr(0, url.find(':')));
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto found = by_scheme_.find(scheme);
+  return found == by_scheme_.end() ? nullptr : found->second;
+}
+
+void Sender::send(Claimed claimed) noexcept {
+  const Time now = clock_.now();
+  auto shared = std::make_shared<Claimed>(std::move(claimed));
+  if (shared->rescues >= max_rescues) {
+    finish_({std::move(shared), Ended::Why::lost, {}});
+  } else if (shared->expires_in && now > shared->scheduled_for + *shared->expires_in) {
+    finish_({std::move(shared), Ended::Why::missed, {}});
+  } else {
+    start(std::move(shared), now);
+  }
+}
+
+void Sender::start(std::shared_ptr<Claimed> claimed, Time now) {
+  Transport* transport = transport_for(claimed->url);
+  if (transport == nullptr) {
+    DeliveryOutcome outcome;
+    outcome.error = "no transport is loaded for this URL";
+    finish_({std::move(claimed), Ended::Why::delivered, std::move(outcome)});
+    return;
+  }
+  Delivery delivery;
+  delivery.id = claimed->id;
+  delivery.method = claimed->method;
+  delivery.url = claimed->url;
+  delivery.headers = delivery_headers(*claimed, now, compat_headers_);
+  delivery.timeout = claimed->timeout;
+  delivery.body = std::move(claimed->body);
+  held_.sent(claimed->id, now);
+  metrics_.lateness_seconds.observe(std::max(0.0, std::chrono::duration<double>(now - claimed->scheduled_for).count()));
+  transport->start(std::move(delivery), [this, claimed](DeliveryOutcome&& outcome) {
+    finish_({claimed, Ended::Why::delivered, std::move(outcome)});
+  });
+}
+
+}  // namespace punctual

@@ -1,0 +1,184 @@
+#include "engine/settler.hpp"
+
+#include "delivery/backoff.hpp"
+#include "delivery/response_text.hpp"
+#include "delivery/verdict.hpp"
+#include "engine/transient.hpp"
+
+namespace punctual {
+
+Settler::Settler(WorkStore& store, Clock& clock, Host& host, IdGenerator& ids, EngineMetrics& metrics,
+                 const EngineSettings& settings, OnSettled on_settled)
+    : store_(store),
+      clock_(clock),
+      host_(host),
+      ids_(ids),
+      metrics_(metrics),
+      settings_(settings),
+      on_settled_(std::move(on_settled)) {}
+
+Settler::~Settler() { stop(milliseconds{0}); }
+
+void Settler::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Settler::finish(Ended ended) {
+  auto state = state_.lock();
+  state->waiting.push_back(std::move(ended));
+  metrics_.settle_queue.set(static_cast<double>(state->waiting.size()));
+  changed_.notify_one();
+}
+
+void Settler::stop(milliseconds limit) noexcept {
+  {
+    auto state = state_.lock();
+    state->stopping = true;
+    state->give_up = std::chrono::steady_clock::now() + limit;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Settler::run() {
+  for (;;) {
+    std::vector<Ended> batch;
+    {
+      auto state = state_.lock();
+      changed_.wait(state.lock(), [&] { return state->stopping || !state->waiting.empty(); });
+      if (state->waiting.empty()) return;
+      batch.swap(state->waiting);
+      metrics_.settle_queue.set(0);
+    }
+    // Bounds one transaction.
+    static constexpr std::size_t max_batch = 512;
+    for (std::size_t first = 0; first < batch.size(); first += max_batch) {
+      const auto begin = batch.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto end = batch.begin() + static_cast<std::ptrdiff_t>(std::min(batch.size(), first + max_batch));
+      store({std::make_move_iterator(begin), std::make_move_iterator(end)});
+    }
+  }
+}
+
+void Settler::store(std::vector<Ended> batch) {
+  std::vector<Settlement> settlements;
+  std::vector<ClaimRef> released;
+  Settled settled;
+  for (const auto& ended : batch) {
+    const Claimed& claimed = *ended.claimed;
+    settled.ids.push_back(claimed.id);
+    // A delivery is cancelled only by this server's own shutdown: somebody else shall do it, under the same attempt.
+    if (ended.why == Ended::Why::delivered && ended.outcome.result == DeliveryResult::cancelled) {
+      released.push_back({claimed.id, claimed.token});
+      continue;
+    }
+    settlements.push_back(settlement(ended));
+    const auto& last = settlements.back();
+    if (last.retry) settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.retry->scheduled_for);
+    if (claimed.queue) settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.finished_at);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<SettleOutcome> outcomes;
+  const bool stored = insist("storing results",
+                             [&] {
+                               if (!settlements.empty()) outcomes = store_.settle(settlements);
+                             }) &&
+                      insist("returning claims", [&] {
+                        if (!released.empty()) store_.release(released);
+                      });
+  metrics_.settle_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  if (!stored) {
+    host_.log(LogLevel::error, "results of " + std::to_string(batch.size()) +
+                                   " executions could not be stored before shutdown; they will be sent again");
+  }
+  metrics_.settle_batch.observe(static_cast<double>(settlements.size()));
+  metrics_.released.add(static_cast<double>(released.size()));
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] == SettleOutcome::stale) {
+      metrics_.stale_settlements.add();
+      continue;
+    }
+    metrics_.ended(settlements[i].status).add();
+    if (outcomes[i] == SettleOutcome::settled && settlements[i].retry) metrics_.retries.add();
+  }
+  on_settled_(settled);
+}
+
+Settlement Settler::settlement(const Ended& ended) {
+  const Claimed& claimed = *ended.claimed;
+  const DeliveryOutcome& outcome = ended.outcome;
+  Settlement out;
+  out.id = claimed.id;
+  out.token = claimed.token;
+  out.task_id = claimed.task_id;
+  out.request_method = claimed.method;
+  out.request_url = claimed.url;
+  out.started_at = outcome.sent_at;
+  out.finished_at = clock_.now();
+
+  Verdict verdict;
+  switch (ended.why) {
+    case Ended::Why::delivered:
+      verdict = judge(claimed, outcome, settings_.retry_client_errors, out.finished_at);
+      break;
+    case Ended::Why::missed:
+      verdict.status = ExecutionStatus::missed;
+      verdict.error_message = "Not sent within " + std::to_string(claimed.expires_in->count()) + " s of its due time";
+      break;
+    case Ended::Why::lost:
+      verdict.status = ExecutionStatus::failed;
+      verdict.error_message = "The server stopped " + std::to_string(claimed.rescues) + " times during this attempt";
+      verdict.retryable = true;
+      break;
+  }
+  out.status = verdict.status;
+  out.error_message = verdict.error_message;
+  if (outcome.sent_at) {
+    out.duration = std::chrono::duration_cast<milliseconds>(outcome.duration);
+    metrics_.delivery_seconds.observe(std::chrono::duration<double>(outcome.duration).count());
+  }
+  if (ended.why == Ended::Why::delivered && outcome.result == DeliveryResult::responded) {
+    out.status_code = outcome.status_code;
+    out.response_body = response_text(outcome.body, outcome.body_truncated);
+    out.response_headers = outcome.headers;
+  }
+  if (verdict.disables_task) {
+    out.disable = AuditEntry{claimed.organization_id, out.finished_at,        "system",
+                             "task.disabled",         claimed.task_id.text(), "The target answered 410 Gone"};
+  } else if (verdict.retryable && claimed.attempt <= claimed.retry_attempts) {
+    const double chance = std::uniform_real_distribution<double>{0, 1}(random_);
+    const RetryPolicy policy{settings_.retry_base, settings_.retry_cap, settings_.retry_jitter_percent};
+    out.retry = Retry{ids_.next<ExecutionId>(out.finished_at),
+                      retry_time(claimed, policy, verdict.retry_after, out.finished_at, chance)};
+  }
+  return out;
+}
+
+template <class Call>
+bool Settler::insist(const char* what, Call call) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      call();
+      return true;
+    } catch (const std::exception& error) {
+      metrics_.storage_errors.add();
+      const auto wait = transient_wait(attempt);
+      host_.log(LogLevel::warn, std::string(what) + " failed, trying again in " + std::to_string(wait.count()) +
+                                    " ms: " + error.what());
+      if (!wait_after_failure(wait)) return false;
+    }
+  }
+}
+
+// False: there is no time left to try again.
+bool Settler::wait_after_failure(milliseconds wait) {
+  auto state = state_.lock();
+  const auto until = std::chrono::steady_clock::now() + wait;
+  while (std::chrono::steady_clock::now() < until) {
+    if (state->stopping && std::chrono::steady_clock::now() >= state->give_up) return false;
+    changed_.wait_until(state.lock(), std::min(until, state->give_up));
+  }
+  return true;
+}
+
+}  // namespace punctual

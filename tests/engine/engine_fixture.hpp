@@ -1,0 +1,111 @@
+// An engine on a real storage plugin, with time and the network in the test's hands.
+#pragma once
+
+#include <optional>
+
+#include "engine/task_engine.hpp"
+#include "support/eventually.hpp"
+#include "support/fake_clock.hpp"
+#include "support/fake_transport.hpp"
+#include "support/store_under_test.hpp"
+
+namespace punctual::testing {
+
+inline const Time test_start = Time{std::chrono::sys_days{std::chrono::year{2026} / 3 / 1}} + std::chrono::hours{10};
+
+// One server: storage opened, engine started. Destroyed without stop(), it stops as if asked to.
+class Server {
+ public:
+  Server(StoreUnderTest& store, FakeClock& clock, TestHost& host, EngineSettings settings = {})
+      : storage_(store.open()), transport_(clock), transports_{&transport_} {
+    storage_->maintenance().migrate();
+    engine_.emplace(*storage_, transports_, clock, host, settings);
+    engine_->start();
+  }
+
+  TaskEngine& engine() { return *engine_; }
+  FakeTransport& transport() { return transport_; }
+  Storage& storage() { return *storage_; }
+
+ private:
+  PluginInstance<Storage> storage_;
+  FakeTransport transport_;
+  std::vector<Transport*> transports_;
+  std::optional<TaskEngine> engine_;
+};
+
+struct EngineFixture {
+  FakeClock clock{test_start};
+  TestHost host{clock};
+  StoreUnderTest store{host};
+  Principal principal;
+
+  EngineFixture() {
+    auto storage = store.open();
+    storage->maintenance().migrate();
+    Organization organization;
+    organization.id.value.bytes[0] = 1;
+    organization.name = "acme";
+    organization.signing_secrets = {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"};
+    organization.inserted_at = test_start;
+    storage->directory().create_organization(organization);
+    principal.organization_id = organization.id;
+    principal.signing_secrets = organization.signing_secrets;
+  }
+
+  Request request() const { return {principal, std::nullopt}; }
+
+  static NewTask task(std::optional<seconds> delay = std::nullopt) {
+    NewTask out;
+    out.spec.url = "http://target.example/hook";
+    out.spec.body = "{}";
+    out.delay = delay;
+    return out;
+  }
+
+  static NewTask cron_task(const std::string& expression) {
+    NewTask out = task();
+    out.spec.schedule_type = ScheduleType::cron;
+    out.spec.cron_expression = expression;
+    out.spec.retry_attempts = 0;
+    return out;
+  }
+
+  CreatedTask create(Server& server, NewTask draft) const {
+    CreatedTask made;
+    (void)server.engine().create_task(request(), std::move(draft), [&](const CreatedTask& created) {
+      made = created;
+      return StoredReply{202, ""};
+    });
+    return made;
+  }
+
+  Reply edit(Server& server, TaskId id, std::function<void(TaskSpec&)> apply, bool moves = false) const {
+    TaskChange change;
+    change.apply = [&](const Task& before) {
+      TaskSpec spec = before.spec;
+      apply(spec);
+      return spec;
+    };
+    change.moves_due_time = moves;
+    return server.engine().update_task(request(), id, change, [](const Task&) { return StoredReply{200, ""}; });
+  }
+
+  std::vector<Execution> executions(Server& server, std::optional<TaskId> task = std::nullopt) const {
+    ExecutionQuery query;
+    query.organization_id = principal.organization_id;
+    query.task_id = task;
+    query.limit = 100;
+    return server.engine().list_executions(query).items;
+  }
+
+  ExecutionStatus status(Server& server, ExecutionId id) const {
+    return server.engine().find_execution(principal, id).execution.status;
+  }
+
+  [[nodiscard]] bool reaches(Server& server, ExecutionId id, ExecutionStatus wanted) const {
+    return eventually([&] { return status(server, id) == wanted; });
+  }
+};
+
+}  // namespace punctual::testing

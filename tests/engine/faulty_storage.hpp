@@ -1,0 +1,60 @@
+// A storage that passes everything on to a real one and fails when told to. Any thread.
+#pragma once
+
+#include <atomic>
+
+#include "punctual/errors.hpp"
+#include "punctual/storage.hpp"
+
+namespace punctual::testing {
+
+class FaultyStorage final : public Storage, private WorkStore, private Leases {
+ public:
+  explicit FaultyStorage(Storage& real) : real_(real) {}
+
+  void fail_settle(int times) { settle_failures_ = times; }
+  void fail_insert(int times) { insert_failures_ = times; }
+  // The next insert is stored, but its caller is not told.
+  void lose_insert_answer() { lose_answer_ = true; }
+  // The next heartbeat is answered with: you are dead.
+  void lose_lease() { lose_lease_ = true; }
+
+  WorkStore& work() noexcept override { return *this; }
+  Leases& leases() noexcept override { return *this; }
+  TaskStore& tasks() noexcept override { return real_.tasks(); }
+  Schedules& schedules() noexcept override { return real_.schedules(); }
+  Directory& directory() noexcept override { return real_.directory(); }
+  Maintenance& maintenance() noexcept override { return real_.maintenance(); }
+
+ private:
+  std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {
+    if (insert_failures_ > 0 && insert_failures_-- > 0) throw Unavailable("told to fail");
+    auto outcomes = real_.work().insert(node, batch);
+    if (lose_answer_.exchange(false)) throw Timeout("told to lose the answer");
+    return outcomes;
+  }
+  ClaimResult claim(const ClaimRequest& request) override { return real_.work().claim(request); }
+  std::vector<SettleOutcome> settle(std::span<const Settlement> batch) override {
+    if (settle_failures_ > 0 && settle_failures_-- > 0) throw Unavailable("told to fail");
+    return real_.work().settle(batch);
+  }
+  void release(std::span<const ClaimRef> claims) override { real_.work().release(claims); }
+
+  RescueReport acquire(const NodeInfo& node) override { return real_.leases().acquire(node); }
+  bool heartbeat(NodeId node, Time now) override {
+    return !lose_lease_.exchange(false) && real_.leases().heartbeat(node, now);
+  }
+  RescueReport rescue(NodeId self, Time now, milliseconds silence) override {
+    return real_.leases().rescue(self, now, silence);
+  }
+  std::vector<ClaimRef> held(NodeId node) override { return real_.leases().held(node); }
+  void end(NodeId node) override { real_.leases().end(node); }
+
+  Storage& real_;
+  std::atomic<int> settle_failures_{0};
+  std::atomic<int> insert_failures_{0};
+  std::atomic<bool> lose_answer_{false};
+  std::atomic<bool> lose_lease_{false};
+};
+
+}  // namespace punctual::testing

@@ -1,0 +1,149 @@
+#include "engine/held_claims.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/fake_clock.hpp"
+
+using namespace punctual;
+using namespace std::chrono_literals;
+using punctual::testing::FakeClock;
+
+namespace {
+
+const Time start = Time{std::chrono::sys_days{std::chrono::year{2026} / 3 / 1}};
+
+TaskId task(std::uint8_t n) {
+  TaskId id;
+  id.value.bytes[15] = n;
+  return id;
+}
+
+ExecutionId execution(std::uint8_t n) {
+  ExecutionId id;
+  id.value.bytes[15] = n;
+  return id;
+}
+
+Claimed claimed(std::uint8_t n, Time due, std::int64_t token = 7) {
+  Claimed out;
+  out.id = execution(n);
+  out.task_id = task(n);
+  out.token = ClaimToken{token};
+  out.scheduled_for = due;
+  return out;
+}
+
+ClaimRef ref(std::uint8_t n, std::int64_t token = 7) { return {execution(n), ClaimToken{token}}; }
+
+std::vector<Claimed> list(std::initializer_list<Claimed> items) { return items; }
+
+}  // namespace
+
+TEST_CASE("what is due leaves the wheel in the order of its due times") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  held.absorb(list({claimed(2, start - 1s), claimed(1, start - 2s), claimed(3, start + 1s)}));
+  const auto due = held.wait_due(clock);
+  REQUIRE(due.size() == 2);
+  CHECK(due[0].id == execution(1));
+  CHECK(due[1].id == execution(2));
+  CHECK(held.sizes().waiting == 1);
+  CHECK(held.sizes().sending == 2);
+}
+
+TEST_CASE("no more is claimed than there is room for") {
+  HeldClaims held{3};
+  held.absorb(list({claimed(1, start), claimed(2, start)}));
+  CHECK(held.room() == 1);
+  CHECK(held.expect(ref(3), task(3)));
+  CHECK(held.room() == 0);
+  CHECK_FALSE(held.expect(ref(4), task(4)));
+  held.abandon(execution(3));
+  CHECK(held.room() == 1);
+}
+
+TEST_CASE("a held task is not sent until the hold ends") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  held.absorb(list({claimed(1, start), claimed(2, start)}));
+  {
+    HeldClaims::Hold hold(held, task(1));
+    const auto due = held.wait_due(clock);
+    REQUIRE(due.size() == 1);
+    CHECK(due[0].id == execution(2));
+  }
+  const auto due = held.wait_due(clock);
+  REQUIRE(due.size() == 1);
+  CHECK(due[0].id == execution(1));
+}
+
+TEST_CASE("a claim revoked while its task is held is never sent") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  held.absorb(list({claimed(1, start), claimed(2, start)}));
+  {
+    HeldClaims::Hold hold(held, task(1));
+    CHECK(held.wait_due(clock).size() == 1);  // parks the held one
+    const ClaimRef revoked = ref(1);
+    hold.revoke({&revoked, 1});
+  }
+  CHECK(held.sizes().waiting == 0);
+  CHECK_FALSE(held.knows(ref(1)));
+}
+
+TEST_CASE("a claim revoked before its result arrives is dropped when it does") {
+  HeldClaims held{10};
+  held.begin_claim();
+  {
+    HeldClaims::Hold hold(held, task(1));
+    const ClaimRef revoked = ref(1);
+    hold.revoke({&revoked, 1});
+  }
+  held.absorb(list({claimed(1, start), claimed(2, start)}));
+  CHECK_FALSE(held.knows(ref(1)));
+  CHECK(held.knows(ref(2)));
+}
+
+TEST_CASE("revoking one claim leaves a later claim of the same execution alone") {
+  HeldClaims held{10};
+  held.absorb(list({claimed(1, start, 8)}));
+  HeldClaims::Hold hold(held, task(1));
+  const ClaimRef old = ref(1, 7);
+  hold.revoke({&old, 1});
+  CHECK(held.knows(ref(1, 8)));
+}
+
+TEST_CASE("a hold names what is under way: expected and sending executions of its task") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  REQUIRE(held.expect(ref(1), task(1)));
+  REQUIRE(held.expect(ref(2), task(2)));
+  CHECK(HeldClaims::Hold(held, task(1)).sending() == std::vector{execution(1)});
+  REQUIRE(held.begin_sending(execution(1)));
+  CHECK(HeldClaims::Hold(held, task(1)).sending() == std::vector{execution(1)});
+  const ExecutionId id = execution(1);
+  held.settled({&id, 1});
+  CHECK(HeldClaims::Hold(held, task(1)).sending().empty());
+  CHECK(HeldClaims::Hold(held, std::nullopt).sending() == std::vector{execution(2)});
+}
+
+TEST_CASE("suspension empties the wheel and refuses what was expected") {
+  HeldClaims held{10};
+  REQUIRE(held.expect(ref(1), task(1)));
+  held.absorb(list({claimed(2, start)}));
+  CHECK(held.suspend() == std::vector{ref(2)});
+  CHECK_FALSE(held.begin_sending(execution(1)));
+  CHECK_FALSE(held.expect(ref(3), task(3)));
+  CHECK(held.room() == 0);
+  held.resume();
+  CHECK(held.room() == 10);
+}
+
+TEST_CASE("waiting for idleness ends when the last one is settled") {
+  HeldClaims held{10};
+  REQUIRE(held.expect(ref(1), task(1)));
+  CHECK_FALSE(held.wait_idle(1ms));
+  std::thread settling([&] { held.abandon(execution(1)); });
+  CHECK(held.wait_idle(10s));
+  settling.join();
+}

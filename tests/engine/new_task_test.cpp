@@ -1,0 +1,63 @@
+#include "engine/new_task.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "punctual/errors.hpp"
+
+using namespace punctual;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Time due = parse_rfc3339("2026-03-07T09:05:59Z").value();
+
+TaskSpec once(std::string url) {
+  TaskSpec spec;
+  spec.url = std::move(url);
+  return spec;
+}
+
+TaskSpec cron(const char* expression, const char* timezone = "UTC") {
+  TaskSpec spec = once("https://example.com/hook");
+  spec.schedule_type = ScheduleType::cron;
+  spec.cron_expression = expression;
+  spec.timezone = timezone;
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("a one-time task is named after its URL and its due time") {
+  CHECK(default_name(once("https://example.com/hook"), due) == "https://example.com/hook · 07 Mar, 09:05");
+}
+
+TEST_CASE("a cron task is named after its URL") {
+  CHECK(default_name(cron("* * * * *"), due) == "Cron: https://example.com/hook");
+}
+
+TEST_CASE("a default name is cut to 255 bytes between characters") {
+  const std::string wide(200, 'x');
+  std::string url = "https://example.com/" + wide;
+  for (int i = 0; i < 40; ++i) url += "é";
+  const auto name = default_name(once(url), due);
+  CHECK(name.size() <= 255);
+  CHECK(name.size() >= 254);
+  CHECK(name.ends_with("é · 07 Mar, 09:05"));
+}
+
+TEST_CASE("a delay is never shortened by rounding to milliseconds") {
+  CHECK(due_after(Time{microseconds{1'000'001}}, 2s) == Time{microseconds{3'001'000}});
+  CHECK(due_after(Time{microseconds{1'000'000}}, 2s) == Time{microseconds{3'000'000}});
+}
+
+TEST_CASE("a disabled cron task has no next run") {
+  auto spec = cron("* * * * *");
+  CHECK(next_run(spec, due) == parse_rfc3339("2026-03-07T09:06:00Z"));
+  spec.enabled = false;
+  CHECK_FALSE(next_run(spec, due));
+}
+
+TEST_CASE("a schedule that cannot be read is refused by field") {
+  CHECK_THROWS_AS(next_run(cron("61 * * * *"), due), Invalid);
+  CHECK_THROWS_AS(next_run(cron("* * * * *", "Mars/Olympus"), due), Invalid);
+}

@@ -1,0 +1,164 @@
+// Crashes, restarts, shutdown, and storage that fails.
+#include <catch2/catch.hpp>
+
+#include "engine/engine_fixture.hpp"
+#include "engine/faulty_storage.hpp"
+#include "punctual/errors.hpp"
+
+using namespace punctual;
+using namespace punctual::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Leaves the store as a server leaves it that was killed with this claim.
+ExecutionId leave_claim(EngineFixture& fixture) {
+  auto storage = fixture.store.open();
+  NodeInfo node;
+  node.id.value.bytes[0] = 77;
+  node.at = fixture.clock.now();
+  (void)storage->leases().acquire(node);
+  NewWork work;
+  work.task.id.value.bytes[0] = 5;
+  work.task.organization_id = fixture.principal.organization_id;
+  work.task.spec = fixture.task().spec;
+  work.task.spec.name = "left";
+  work.task.spec.scheduled_at = fixture.clock.now();
+  work.task.inserted_at = work.task.updated_at = fixture.clock.now();
+  ExecutionId id;
+  id.value.bytes[0] = 6;
+  work.execution = NewExecution{id, id, 1, fixture.clock.now()};
+  work.claim = ClaimToken{42};
+  (void)storage->work().insert(node.id, {&work, 1});
+  return id;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(EngineFixture, "what a killed server had under way is sent by its successor at once") {
+  const auto id = leave_claim(*this);
+  Server server(store, clock, host);
+  REQUIRE(reaches(server, id, ExecutionStatus::success));
+  CHECK(executions(server).at(0).attempt == 1);
+  CHECK(host.logged("returned 1 executions"));
+}
+
+TEST_CASE_METHOD(EngineFixture, "an attempt that took three servers with it counts as failed and is retried later") {
+  const auto id = leave_claim(*this);
+  // Two more servers die with it in their hands.
+  for (std::uint8_t n = 0; n < 2; ++n) {
+    auto storage = store.open();
+    NodeInfo node;
+    node.id.value.bytes[0] = static_cast<std::uint8_t>(80 + n);
+    node.at = clock.now();
+    (void)storage->leases().acquire(node);
+    REQUIRE(storage->work().claim({node.id, ClaimToken{50 + n}, clock.now(), clock.now(), 10}).claimed.size() == 1);
+  }
+  Server server(store, clock, host);
+  REQUIRE(reaches(server, id, ExecutionStatus::failed));
+  CHECK(server.transport().started().empty());
+  CHECK(executions(server).size() == 2);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a second server on the same store is refused") {
+  Server server(store, clock, host);
+  CHECK_THROWS_AS(Server(store, clock, host), Conflict);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a draining server takes no work, and returns what it holds to pending unrescued") {
+  ExecutionId waiting;
+  ExecutionId open;
+  {
+    Server server(store, clock, host);
+    server.transport().answer_with(std::nullopt);
+    open = *create(server, task()).execution_id;
+    waiting = *create(server, task(1s)).execution_id;
+    REQUIRE(server.transport().wait_started(1));
+    server.engine().drain(0ms);
+    CHECK_THROWS_AS(create(server, task()), Unavailable);
+    CHECK(status(server, open) == ExecutionStatus::pending);
+    CHECK(status(server, waiting) == ExecutionStatus::pending);
+  }
+  clock.advance(2s);
+  Server server(store, clock, host);
+  CHECK(reaches(server, open, ExecutionStatus::success));
+  CHECK(reaches(server, waiting, ExecutionStatus::success));
+  CHECK_FALSE(host.logged("did not shut down"));
+}
+
+TEST_CASE_METHOD(EngineFixture, "a result that cannot be stored is kept until it can") {
+  auto storage = store.open();
+  FaultyStorage faulty(*storage);
+  FakeTransport transport(clock);
+  Transport* transports[] = {&transport};
+  TaskEngine engine(faulty, transports, clock, host, {});
+  engine.start();
+  faulty.fail_settle(5);
+  ExecutionId id;
+  (void)engine.create_task(request(), task(), [&](const CreatedTask& created) {
+    id = *created.execution_id;
+    return StoredReply{202, ""};
+  });
+  CHECK(eventually([&] { return engine.find_execution(principal, id).execution.status == ExecutionStatus::success; }));
+  CHECK(transport.started().size() == 1);
+  CHECK(host.logged("storing results failed"));
+}
+
+TEST_CASE_METHOD(EngineFixture, "work whose insert failed is neither sent nor keeps its place") {
+  auto storage = store.open();
+  FaultyStorage faulty(*storage);
+  FakeTransport transport(clock);
+  Transport* transports[] = {&transport};
+  EngineSettings settings;
+  settings.max_in_flight = 1;
+  TaskEngine engine(faulty, transports, clock, host, settings);
+  engine.start();
+  const auto render = [](const CreatedTask&) { return StoredReply{202, ""}; };
+  faulty.fail_insert(3);
+  CHECK_THROWS_AS(engine.create_task(request(), task(), render), Unavailable);
+  CHECK(transport.started().empty());
+  (void)engine.create_task(request(), task(), render);
+  CHECK(transport.wait_started(1));
+}
+
+TEST_CASE_METHOD(EngineFixture, "a claim stored by a commit whose answer was lost is returned and sent") {
+  auto storage = store.open();
+  FaultyStorage faulty(*storage);
+  FakeTransport transport(clock);
+  Transport* transports[] = {&transport};
+  TaskEngine engine(faulty, transports, clock, host, {});
+  engine.start();
+  faulty.lose_insert_answer();
+  CHECK_THROWS_AS(engine.create_task(request(), task(),
+                                     [](const CreatedTask&) {
+                                       return StoredReply{202, ""};
+                                     }),
+                  Timeout);
+  CHECK(transport.started().empty());
+  CHECK(eventually([&] {
+    clock.advance(1s);
+    return transport.started().size() == 1;
+  }));
+}
+
+TEST_CASE_METHOD(EngineFixture, "a server whose lease was judged dead drops its wheel and goes on under a new one") {
+  auto storage = store.open();
+  FaultyStorage faulty(*storage);
+  FakeTransport transport(clock);
+  Transport* transports[] = {&transport};
+  TaskEngine engine(faulty, transports, clock, host, {});
+  engine.start();
+  ExecutionId id;
+  (void)engine.create_task(request(), task(1s), [&](const CreatedTask& created) {
+    id = *created.execution_id;
+    return StoredReply{202, ""};
+  });
+  faulty.lose_lease();
+  REQUIRE(eventually([&] {
+    clock.advance(100ms);
+    return host.logged("a new lease is taken");
+  }));
+  clock.advance(2s);
+  CHECK(eventually([&] { return engine.find_execution(principal, id).execution.status == ExecutionStatus::success; }));
+  CHECK(transport.started().size() == 1);
+}
