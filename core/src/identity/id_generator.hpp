@@ -2,7 +2,8 @@
 //
 // Ids of one generator are strictly increasing in the order of the calls, also within a millisecond and when the clock steps
 // back. After the 48 bits of the time come 26 bits of a counter with a random seed in each new millisecond (section 6.2,
-// method 1) and 48 fresh random bits, so that one id tells nothing about the next. A process has one generator.
+// method 1) and 48 fresh random bits, so that one id tells nothing about the next. Things that must be in order among
+// themselves get their ids from one generator.
 #pragma once
 
 #include <cstddef>

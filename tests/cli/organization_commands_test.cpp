@@ -1,0 +1,123 @@
+#include <regex>
+
+#include <catch2/catch.hpp>
+
+#include "support/process.hpp"
+#include "punctual/ids.hpp"
+
+using namespace punctual;
+using Catch::Contains;
+using test::lines_of;
+using test::TempFolder;
+
+namespace {
+
+// Commands against one store.
+struct Commands {
+  TempFolder folder;
+
+  test::Ended run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--storage", folder.storage()});
+    return test::punctual(arguments);
+  }
+  [[nodiscard]] std::string make_key(const std::string& organization) const {
+    return lines_of(run({"key", "create", "--org", organization}).out).at(0);
+  }
+};
+
+std::string public_id(const std::string& key) { return key.substr(0, key.find('.')); }
+
+}  // namespace
+
+TEST_CASE_METHOD(Commands, "org create makes the store and prints the id alone") {
+  const auto made = run({"org", "create", "acme"});
+  CHECK(made.exit_code == 0);
+  CHECK(made.err.empty());
+  REQUIRE(lines_of(made.out).size() == 1);
+  CHECK(OrganizationId::parse(lines_of(made.out)[0]));
+}
+
+TEST_CASE_METHOD(Commands, "org list shows what org create made") {
+  const std::string id = lines_of(run({"org", "create", "acme & sons"}).out).at(0);
+  const auto listed = lines_of(run({"org", "list"}).out);
+  REQUIRE(listed.size() == 1);
+  CHECK_THAT(listed[0], Catch::StartsWith(id) && Catch::EndsWith("  acme & sons"));
+}
+
+TEST_CASE_METHOD(Commands, "an organisation's name is taken once") {
+  CHECK(run({"org", "create", "acme"}).exit_code == 0);
+  const auto again = run({"org", "create", "acme"});
+  CHECK(again.exit_code == 1);
+  CHECK(again.out.empty());
+  CHECK(again.err == "punctual: there is already an organisation named 'acme'\n");
+}
+
+TEST_CASE_METHOD(Commands, "an organisation's name has 1 to 255 bytes without control bytes") {
+  const std::string bad = GENERATE(std::string{}, std::string(256, 'x'), std::string{"a\nb"}, std::string{"a\x7f"});
+  const auto refused = run({"org", "create", bad});
+  CHECK(refused.exit_code == 2);
+  CHECK(lines_of(refused.err).size() == 1);
+}
+
+TEST_CASE_METHOD(Commands, "the longest name is accepted") {
+  CHECK(run({"org", "create", std::string(255, 'x')}).exit_code == 0);
+}
+
+TEST_CASE_METHOD(Commands, "org secret prints the signing secret alone, the same each time") {
+  (void)run({"org", "create", "acme"});
+  const auto secret = run({"org", "secret", "acme"});
+  CHECK(secret.exit_code == 0);
+  CHECK(std::regex_match(secret.out, std::regex("whsec_[A-Za-z0-9+/]+=*\n")));
+  CHECK(run({"org", "secret", "acme"}).out == secret.out);
+}
+
+TEST_CASE_METHOD(Commands, "an organisation that is not there is named in one line") {
+  const std::vector<std::string> arguments = GENERATE(std::vector<std::string>{"org", "secret", "nobody"},
+                                                      std::vector<std::string>{"key", "create", "--org", "nobody"},
+                                                      std::vector<std::string>{"key", "list", "--org", "nobody"});
+  const auto refused = run(arguments);
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.out.empty());
+  CHECK(refused.err == "punctual: there is no organisation named 'nobody'\n");
+}
+
+TEST_CASE_METHOD(Commands, "key create prints the key alone") {
+  (void)run({"org", "create", "acme"});
+  const auto made = run({"key", "create", "--org", "acme"});
+  CHECK(made.exit_code == 0);
+  CHECK(made.err.empty());
+  CHECK(std::regex_match(made.out, std::regex("pk_live_[A-Za-z0-9_-]{24}\\.sk_live_[A-Za-z0-9_-]{43}\n")));
+}
+
+TEST_CASE_METHOD(Commands, "key list shows the keys of one organisation without their secrets") {
+  (void)run({"org", "create", "acme"});
+  (void)run({"org", "create", "other"});
+  const std::string key = make_key("acme");
+  (void)make_key("other");
+  const auto listed = run({"key", "list", "--org", "acme"});
+  REQUIRE(lines_of(listed.out).size() == 1);
+  CHECK_THAT(listed.out, Catch::StartsWith(public_id(key)) && Contains("never used"));
+  CHECK_THAT(listed.out, !Contains("sk_live_"));
+}
+
+TEST_CASE_METHOD(Commands, "a revoked key is shown as revoked") {
+  (void)run({"org", "create", "acme"});
+  const std::string key = make_key("acme");
+  CHECK(run({"key", "revoke", public_id(key)}).exit_code == 0);
+  CHECK_THAT(run({"key", "list", "--org", "acme"}).out, Contains("revoked 20"));
+}
+
+TEST_CASE_METHOD(Commands, "a key that is not there cannot be revoked") {
+  (void)run({"org", "create", "acme"});
+  const auto refused = run({"key", "revoke", "pk_live_nobody"});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("there is no key 'pk_live_nobody'"));
+}
+
+TEST_CASE_METHOD(Commands, "a whole key given where its name is wanted is not repeated") {
+  (void)run({"org", "create", "acme"});
+  const std::string key = make_key("acme");
+  const auto refused = run({"key", "revoke", key});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, !Contains(key.substr(key.find("sk_live_"))));
+}
