@@ -1,0 +1,53 @@
+// Doorman: one thread that deals with connections for which no other thread should wait. It tells clients that the server is
+// full, and it sees off connections that end: reads and drops what the client still sends until the client ends, because
+// a socket closed with unread bytes is reset and its last reply may be lost (RFC 9112, 9.6).
+#pragma once
+
+#include <Poco/Net/StreamSocket.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace punctual {
+
+class Doorman {
+ public:
+  // `relieve` is called on the doorman's thread after each call of watch(), and again every 100 ms as long as it returns true.
+  explicit Doorman(std::function<bool()> relieve);
+  ~Doorman();  // ends the thread; what it holds is closed
+
+  // Any thread. The reply has been sent: nothing more is.
+  void see_off(const Poco::Net::StreamSocket& socket);
+  // Any thread. Answers 503 without reading the request.
+  void refuse(const Poco::Net::StreamSocket& socket);
+  // Any thread.
+  void watch();
+
+ private:
+  struct Guest {
+    Poco::Net::StreamSocket socket;
+    std::chrono::steady_clock::time_point deadline;
+    std::size_t bytes_left = 0;
+  };
+
+  void run();
+  void take_arrivals();
+  void wake();
+  void drop_finished(const std::vector<bool>& readable);
+  [[nodiscard]] int wait_time() const;
+
+  std::function<bool()> relieve_;
+  int wake_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> watch_{false};
+  std::mutex mutex_;
+  std::vector<Guest> arrivals_;  // guarded by mutex_
+  std::vector<Guest> guests_;    // the doorman's thread alone
+  std::thread thread_;
+};
+
+}  // namespace punctual

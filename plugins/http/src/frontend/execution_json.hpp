@@ -1,0 +1,19 @@
+// Executions as the API shows them. Any thread.
+#pragma once
+
+#include <span>
+
+#include "frontend/task_json.hpp"
+
+namespace punctual {
+
+// In the order of the contract.
+[[nodiscard]] std::span<const JsonKey<Execution>> execution_keys();
+// What the detail has on top of these.
+[[nodiscard]] std::span<const JsonKey<ExecutionDetail>> execution_detail_keys();
+
+void append_execution(JsonText& json, const Execution& execution);
+// {"data":<execution with its detail>}
+[[nodiscard]] std::string execution_body(const ExecutionDetail& detail);
+
+}  // namespace punctual

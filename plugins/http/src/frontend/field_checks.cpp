@@ -1,0 +1,89 @@
+#include "frontend/field_checks.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "frontend/json_text.hpp"
+#include "frontend/request_head.hpp"
+
+namespace punctual {
+
+namespace {
+
+constexpr std::size_t max_headers = 64;
+constexpr std::size_t max_header_bytes = 16384;
+
+// Of one connection only (RFC 9110, 7.6.1), or made by whoever sends.
+constexpr std::array<std::string_view, 12> refused_headers{
+    "connection", "keep-alive",    "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te",         "trailer",       "trailers",           "transfer-encoding",   "upgrade",
+    "host",       "content-length"};
+constexpr std::array<std::string_view, 3> refused_prefixes{"webhook-", "punctual-", "x-runlater-"};
+
+bool is_refused(std::string_view name) {
+  return std::any_of(refused_headers.begin(), refused_headers.end(),
+                     [&](auto refused) { return same_text(name, refused); }) ||
+         std::any_of(refused_prefixes.begin(), refused_prefixes.end(),
+                     [&](auto prefix) { return same_text(name.substr(0, prefix.size()), prefix); });
+}
+
+bool is_header_value(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+}  // namespace
+
+std::size_t code_points(std::string_view utf8) {
+  return static_cast<std::size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; }));
+}
+
+bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+std::string_view trim_space(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n\v\f";
+  const auto first = text.find_first_not_of(space);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+std::optional<std::string> read_status_codes(std::string_view text) {
+  std::string out;
+  while (true) {
+    const auto comma = text.find(',');
+    const auto code = trim_space(text.substr(0, comma));
+    if (code.size() != 3 || code.find_first_not_of("0123456789") != std::string_view::npos || code[0] < '1' ||
+        code[0] > '5') {
+      return std::nullopt;
+    }
+    out += code;
+    if (comma == std::string_view::npos) return out;
+    out += ',';
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<Headers> read_headers(const boost::json::object& object) {
+  if (object.size() > max_headers) return std::nullopt;
+  Headers out;
+  out.reserve(object.size());
+  std::size_t bytes = 0;
+  for (const auto& member : object) {
+    const std::string_view name = member.key();
+    std::string value;
+    if (member.value().is_string()) {
+      value = member.value().get_string();
+    } else if (member.value().is_number() || member.value().is_bool()) {
+      append_json(value, member.value());
+    } else {
+      return std::nullopt;
+    }
+    if (!is_token(name) || is_refused(name) || !is_header_value(value)) return std::nullopt;
+    bytes += name.size() + value.size();
+    out.emplace_back(name, std::move(value));
+  }
+  if (bytes > max_header_bytes) return std::nullopt;
+  return out;
+}
+
+}  // namespace punctual

@@ -1,0 +1,24 @@
+// Checks that fields share. Any thread; pure.
+#pragma once
+
+#include <boost/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "punctual/model.hpp"
+
+namespace punctual {
+
+[[nodiscard]] std::size_t code_points(std::string_view utf8);
+[[nodiscard]] bool has_nul(std::string_view text);
+// Without spaces, tabs and line ends at both ends.
+[[nodiscard]] std::string_view trim_space(std::string_view text);
+
+// "200, 201" → "200,201"; nullopt: not a comma list of 100 to 599.
+[[nodiscard]] std::optional<std::string> read_status_codes(std::string_view text);
+
+// nullopt: a name or value that must not be sent, too many, or too large together.
+[[nodiscard]] std::optional<Headers> read_headers(const boost::json::object& object);
+
+}  // namespace punctual

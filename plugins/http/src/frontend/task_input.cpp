@@ -1,0 +1,154 @@
+#include "frontend/task_input.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "frontend/api_error.hpp"
+#include "frontend/json_text.hpp"
+#include "frontend/request_head.hpp"
+#include "frontend/task_fields.hpp"
+
+namespace punctual {
+
+namespace {
+
+constexpr std::size_t max_depth = 64;
+constexpr const char* invalid = "is invalid";
+constexpr const char* blank = "can't be blank";
+
+bool decides_kind(const TaskField& field) {
+  return field.name == "cron" || field.name == "delay" || field.name == "run_at";
+}
+
+// The field that says when the task runs; null: at once. Throws when there is more than one.
+const TaskField* find_when(const boost::json::object& fields) {
+  const TaskField* when = nullptr;
+  for (const auto& member : fields) {
+    const auto* field = find_task_field(member.key());
+    if (field == nullptr || !decides_kind(*field) || member.value().is_null()) continue;
+    if (when != nullptr) throw ApiError(ErrorCode::invalid_params, "only one of cron, delay and run_at can be given");
+    when = field;
+  }
+  return when;
+}
+
+bool fits_scope(const TaskField& field, ScheduleType type) {
+  return field.scope == FieldScope::both || (field.scope == FieldScope::cron) == (type == ScheduleType::cron);
+}
+
+bool is_initial(const TaskField& field, const boost::json::value& given) {
+  std::string text;
+  append_json(text, given);
+  return text == field.initial;
+}
+
+void read_null(const TaskField& field, FieldReading& reading) {
+  if (field.when_null == WhenNull::clears) {
+    field.clear(reading.spec);
+  } else if (!reading.creating && field.scope != FieldScope::once) {
+    reading.refuse(blank);
+  }
+}
+
+void read_member(std::string_view key, const boost::json::value& given, FieldReading& reading) {
+  reading.key = key;
+  const auto* field = find_task_field(key);
+  if (field == nullptr) {
+    if (reading.creating || !is_read_only_task_key(key)) reading.refuse("is not a known field");
+  } else if (!fits_scope(*field, reading.spec.schedule_type)) {
+    if (!given.is_null() && !is_initial(*field, given)) reading.refuse(invalid);
+  } else if (given.is_null()) {
+    read_null(*field, reading);
+  } else {
+    field->read(given, reading);
+  }
+}
+
+void check_schedule(FieldReading& reading) {
+  if (!reading.schedule_changed || !reading.spec.cron_expression) return;
+  const auto problem = reading.engine.check_schedule(*reading.spec.cron_expression, reading.spec.timezone);
+  if (!problem) return;
+  const bool expression = *problem == ScheduleProblem::invalid_expression;
+  reading.key = expression ? (reading.cron_key.empty() ? "cron" : reading.cron_key) : "timezone";
+  reading.refuse(expression ? "is not a valid cron expression" : "is not a known time zone");
+}
+
+void name_content_type(FieldReading& reading) {
+  auto& headers = reading.spec.headers;
+  const auto is_type = [](const auto& header) { return same_text(header.first, "content-type"); };
+  if (reading.body_is_json && std::none_of(headers.begin(), headers.end(), is_type)) {
+    headers.emplace_back("Content-Type", "application/json");
+  }
+}
+
+void read_fields(const boost::json::object& fields, FieldReading& reading) {
+  for (const auto& member : fields) read_member(member.key(), member.value(), reading);
+  check_schedule(reading);
+  name_content_type(reading);
+}
+
+}  // namespace
+
+boost::json::object read_task_object(std::string_view body, boost::json::storage_ptr memory) {
+  if (body.empty()) return boost::json::object(memory);
+  boost::json::parse_options options;
+  options.max_depth = max_depth;
+  boost::json::error_code problem;
+  auto parsed = boost::json::parse(body, problem, memory, options);
+  if (problem) throw ApiError(ErrorCode::invalid_json, "The request body is not valid JSON");
+  if (!parsed.is_object()) throw ApiError(ErrorCode::invalid_params, "The request body must be a JSON object");
+  auto& object = parsed.get_object();
+  auto* wrapped = object.if_contains("task");
+  if (wrapped == nullptr) return std::move(object);
+  Invalid::Fields problems;
+  for (const auto& member : object) {
+    if (member.key() != "task") problems[std::string(member.key())] = {"is not a known field"};
+  }
+  if (!wrapped->is_object()) problems["task"] = {invalid};
+  if (!problems.empty()) throw Invalid(std::move(problems));
+  return std::move(wrapped->get_object());
+}
+
+NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
+  const auto* when = find_when(fields);
+  NewTask task;
+  auto& spec = task.spec;
+  if (when != nullptr && when->scope == FieldScope::cron) {
+    spec.schedule_type = ScheduleType::cron;
+    spec.method = Method::get;
+    spec.retry_attempts = 0;
+  }
+  Invalid::Fields problems;
+  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .creating = true};
+  read_fields(fields, reading);
+  if (spec.url.empty() && !problems.contains("url")) problems["url"] = {blank};
+  if (!problems.empty()) throw Invalid(std::move(problems));
+  task.delay = reading.delay;
+  spec.scheduled_at = reading.run_at;
+  return task;
+}
+
+TaskChange read_task_change(const boost::json::object& fields, const Task& present, const Engine& engine) {
+  (void)find_when(fields);
+  TaskSpec spec = present.spec;
+  Invalid::Fields problems;
+  FieldReading first{.engine = engine, .spec = spec, .problems = problems};
+  read_fields(fields, first);
+  if (!problems.empty()) throw Invalid(std::move(problems));
+  TaskChange change;
+  change.moves_due_time = first.delay || first.run_at;
+  change.delay = first.delay;
+  // The time is settled now; a task that somebody else has changed meanwhile gets the other fields on top of that.
+  change.apply = [&fields, &engine, run_at = first.run_at](const Task& task) {
+    TaskSpec changed = task.spec;
+    Invalid::Fields found;
+    FieldReading reading{.engine = engine, .spec = changed, .problems = found};
+    read_fields(fields, reading);
+    if (!found.empty()) throw Invalid(std::move(found));
+    if (run_at) changed.scheduled_at = run_at;
+    return changed;
+  };
+  return change;
+}
+
+}  // namespace punctual

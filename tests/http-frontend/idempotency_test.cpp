@@ -1,0 +1,101 @@
+#include <catch2/catch.hpp>
+
+#include "support/running_frontend.hpp"
+
+using namespace punctual;
+using namespace punctual::test;
+
+namespace {
+
+constexpr const char* task = R"({"url":"https://example.com"})";
+
+}  // namespace
+
+TEST_CASE("a repeated request is answered as the first one") {
+  RunningFrontend server;
+  const HeaderList key{{"Idempotency-Key", "k1"}};
+  const auto first = server.client().post("/api/v1/tasks", task, key);
+  const auto second = server.client().post("/api/v1/tasks", task, key);
+  CHECK_FALSE(first.header("Idempotent-Replayed"));
+  CHECK(second.status == first.status);
+  CHECK(second.body == first.body);
+  CHECK(second.header("Idempotent-Replayed") == "true");
+  CHECK(server.engine.task_count() == 1);
+}
+
+TEST_CASE("every change can be repeated") {
+  RunningFrontend server;
+  const auto id = server.create(task);
+  const HeaderList key{{"Idempotency-Key", "k"}};
+  const auto path = "/api/v1/tasks/" + id;
+  const auto request = GENERATE_REF(
+      std::vector<std::string>{"PATCH", path, "{}"}, std::vector<std::string>{"PUT", path, "{}"},
+      std::vector<std::string>{"DELETE", path, ""}, std::vector<std::string>{"DELETE", "/api/v1/tasks?queue=q", ""},
+      std::vector<std::string>{"POST", path + "/trigger", ""});
+  const auto first = server.client().request(request[0], request[1], request[2], key);
+  const auto second = server.client().request(request[0], request[1], request[2], key);
+  CHECK(first.status < 300);
+  CHECK(second.status == first.status);
+  CHECK(second.body == first.body);
+  CHECK(second.header("Idempotent-Replayed") == "true");
+}
+
+TEST_CASE("a key that was used for another request is 422") {
+  RunningFrontend server;
+  const HeaderList key{{"Idempotency-Key", "k"}};
+  server.client().post("/api/v1/tasks", task, key);
+  const auto changed = [&](const HttpReply& reply) {
+    CHECK(reply.status == 422);
+    CHECK(reply.error_code() == "idempotency_key_reused");
+  };
+  changed(server.client().post("/api/v1/tasks", std::string(task) + " ", key));
+  changed(server.client().post("/api/v1/tasks?a=b", task, key));
+  changed(server.client().request("DELETE", "/api/v1/tasks?queue=q", "", key));
+  changed(server.client().post("/api/v1/tasks", "{nonsense", key));
+}
+
+TEST_CASE("a stored reply is given before the request is checked again") {
+  RunningFrontend server;
+  const HeaderList key{{"Idempotency-Key", "k"}};
+  const auto body = R"({"url":"https://example.com","run_at":"2026-01-15T12:00:00Z"})";
+  CHECK(server.client().post("/api/v1/tasks", body, key).status == 202);
+  server.engine.set_now(server.engine.now() + std::chrono::hours{1});
+  CHECK(server.client().post("/api/v1/tasks", body, key).status == 202);
+}
+
+TEST_CASE("keys are those of one organisation") {
+  RunningFrontend server;
+  const HeaderList key{{"Idempotency-Key", "k"}};
+  const auto first = server.client().post("/api/v1/tasks", task, key);
+  const auto other = server.client(other_key).post("/api/v1/tasks", task, key);
+  CHECK(other.status == 202);
+  CHECK_FALSE(other.header("Idempotent-Replayed"));
+  CHECK(other.body != first.body);
+}
+
+TEST_CASE("an empty key is none") {
+  RunningFrontend server;
+  for (int i = 0; i < 2; ++i)
+    CHECK(server.client().post("/api/v1/tasks", task, {{"Idempotency-Key", ""}}).status == 202);
+  CHECK(server.engine.task_count() == 2);
+}
+
+TEST_CASE("a key of 255 bytes is taken, a longer one is 400") {
+  RunningFrontend server;
+  CHECK(server.client().post("/api/v1/tasks", task, {{"Idempotency-Key", std::string(255, 'k')}}).status == 202);
+  const auto reply = server.client().post("/api/v1/tasks", task, {{"Idempotency-Key", std::string(256, 'k')}});
+  CHECK(reply.status == 400);
+  CHECK(reply.error_code() == "bad_request");
+}
+
+TEST_CASE("a refused request does not use its key up") {
+  RunningFrontend server;
+  const HeaderList key{{"Idempotency-Key", "k"}};
+  CHECK(server.client().post("/api/v1/tasks", "{}", key).status == 422);
+  CHECK(server.client().post("/api/v1/tasks", task, key).status == 202);
+}
+
+TEST_CASE("a key on a read is ignored") {
+  RunningFrontend server;
+  CHECK(server.client().get("/api/v1/tasks", {{"Idempotency-Key", std::string(300, 'k')}}).status == 200);
+}

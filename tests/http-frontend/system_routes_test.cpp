@@ -1,0 +1,116 @@
+#include <catch2/catch.hpp>
+
+#include "support/running_frontend.hpp"
+
+using namespace punctual;
+using namespace punctual::test;
+
+TEST_CASE("health needs no key and tells the state of the database") {
+  RunningFrontend server;
+  const auto reply = server.client("").get("/health");
+  CHECK(reply.status == 200);
+  CHECK(reply.body == R"({"status":"ok","database":"connected"})");
+  server.engine.reachable = false;
+  CHECK(server.client("").get("/health").status == 200);
+  CHECK(server.client("").get("/health").body == R"({"status":"ok","database":"disconnected"})");
+}
+
+TEST_CASE("ready is 503 without a database and while draining") {
+  RunningFrontend server;
+  CHECK(server.client("").get("/ready").body == R"({"status":"ok","database":"connected"})");
+  server.engine.is_draining = true;
+  CHECK(server.client("").get("/ready").status == 503);
+  server.engine.is_draining = false;
+  server.engine.reachable = false;
+  const auto reply = server.client("").get("/ready");
+  CHECK(reply.status == 503);
+  CHECK(reply.body == R"({"status":"error","database":"disconnected"})");
+  CHECK(reply.header("Retry-After"));
+}
+
+TEST_CASE("metrics are text and count requests by route and class of status") {
+  RunningFrontend server;
+  (void)server.client().get("/api/v1/tasks");
+  (void)server.client().get("/api/v1/tasks/nonsense");
+  (void)server.client().request("BREW", "/nowhere");
+  const auto reply = server.client("").get("/metrics", {{"Accept", "text/plain"}});
+  CHECK(reply.status == 200);
+  CHECK(reply.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+  CHECK(reply.body.find("punctual_http_threads_busy") != std::string::npos);
+  const auto& metrics = server.host.metrics();
+  CHECK(metrics.count("punctual_http_requests_total{method=GET,route=/api/v1/tasks,status=2xx}") == 1);
+  CHECK(metrics.count("punctual_http_requests_total{method=GET,route=/api/v1/tasks/:id,status=4xx}") == 1);
+  CHECK(metrics.count("punctual_http_requests_total{method=other,route=none,status=4xx}") == 1);
+}
+
+TEST_CASE("the OpenAPI document describes every route and every field") {
+  RunningFrontend server;
+  const auto reply = server.client("").get("/api/v1/openapi");
+  CHECK(reply.status == 200);
+  const auto api = reply.json();
+  CHECK(api.at("openapi") == "3.1.0");
+  const auto& paths = api.at("paths").as_object();
+  for (const std::string path :
+       {"/api/v1/tasks", "/api/v1/tasks/{id}", "/api/v1/tasks/{id}/trigger", "/api/v1/tasks/{id}/executions",
+        "/api/v1/executions", "/api/v1/executions/{id}", "/api/v1/cron/preview", "/health", "/ready", "/metrics"}) {
+    INFO(path);
+    CHECK(paths.contains(path));
+  }
+  CHECK(paths.at("/api/v1/tasks").as_object().size() == 3);
+  const auto& fields = api.at("components").at("schemas").at("TaskInput").at("properties").as_object();
+  for (const auto& [key, value] : api.at("components").at("schemas").at("Task").at("properties").as_object()) {
+    const std::string name(key);
+    const bool read_only =
+        name == "id" || name.starts_with("last_") || name == "next_run_at" || name.ends_with("ed_at");
+    if (read_only && name != "scheduled_at") continue;
+    INFO(name);
+    CHECK(fields.contains(name));
+  }
+}
+
+TEST_CASE("every reference of the OpenAPI document has its target") {
+  RunningFrontend server;
+  const auto text = server.client("").get("/api/v1/openapi").body;
+  const auto api = boost::json::parse(text);
+  const auto& schemas = api.at("components").at("schemas").as_object();
+  const std::string mark = "\"#/components/schemas/";
+  std::size_t found = 0;
+  for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1), ++found) {
+    const auto begin = at + mark.size();
+    CHECK(schemas.contains(text.substr(begin, text.find('"', begin) - begin)));
+  }
+  CHECK(found > 10);
+}
+
+TEST_CASE("the docs page needs nothing from elsewhere") {
+  RunningFrontend server;
+  const auto reply = server.client("").get("/api/v1/docs", {{"Accept", "text/html"}});
+  CHECK(reply.status == 200);
+  CHECK(reply.header("Content-Type") == "text/html; charset=utf-8");
+  CHECK(reply.body.find("http://") == std::string::npos);
+  CHECK(reply.body.find("https://") == std::string::npos);
+}
+
+TEST_CASE("a cron expression is previewed") {
+  RunningFrontend server;
+  const auto reply = server.client().get(
+      "/api/v1/cron/preview?expression=*/5+*+*+*+*&from=2026-03-01T00:00:00Z&count=2&timezone=Europe/Berlin");
+  CHECK(reply.status == 200);
+  CHECK(reply.body == R"({"data":{"expression":"*/5 * * * *","timezone":"Europe/Berlin",)"
+                      R"("next":["2026-03-01T00:01:00.000Z","2026-03-01T00:02:00.000Z"]}})");
+  CHECK(server.client().get("/api/v1/cron/preview?expression=@daily").json().at("data").at("next").as_array().size() ==
+        5);
+}
+
+TEST_CASE("a bad cron preview is refused") {
+  RunningFrontend server;
+  const auto detail = [&](const std::string& query, std::string_view field) {
+    return server.client().get("/api/v1/cron/preview?" + query).detail(field);
+  };
+  CHECK(detail("", "expression") == "can't be blank");
+  CHECK(detail("expression=never", "expression") == "is not a valid cron expression");
+  CHECK(detail("expression=@daily&timezone=Mars", "timezone") == "is not a known time zone");
+  CHECK(server.client().get("/api/v1/cron/preview?expression=@daily&from=x").status == 400);
+  CHECK(server.client().get("/api/v1/cron/preview?expression=@daily&count=x").status == 400);
+  CHECK(server.client("").get("/api/v1/cron/preview?expression=@daily").status == 401);
+}

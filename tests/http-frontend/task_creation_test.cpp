@@ -1,0 +1,254 @@
+#include <catch2/catch.hpp>
+
+#include "support/running_frontend.hpp"
+
+using namespace punctual;
+using namespace punctual::test;
+
+namespace {
+
+std::vector<std::string> keys_of(const boost::json::value& object) {
+  std::vector<std::string> out;
+  for (const auto& member : object.as_object()) out.emplace_back(member.key());
+  return out;
+}
+
+TaskSpec created_spec(RunningFrontend& server, std::string_view body) {
+  return server.engine.spec_of(*TaskId::parse(server.create(body)));
+}
+
+}  // namespace
+
+TEST_CASE("an immediate task is accepted with 202 and its ids") {
+  RunningFrontend server;
+  const auto reply = server.client().post("/api/v1/tasks", R"({"url":"https://example.com/hook"})");
+  CHECK(reply.status == 202);
+  CHECK(reply.header("Content-Type") == "application/json");
+  const auto json = reply.json();
+  CHECK(keys_of(json) == std::vector<std::string>{"data", "message"});
+  CHECK(keys_of(json.at("data")) == std::vector<std::string>{"task_id", "execution_id", "status", "scheduled_for"});
+  CHECK(json.at("data").at("status") == "pending");
+  CHECK(json.at("data").at("scheduled_for") == "2026-01-15T12:00:00.000Z");
+  CHECK(json.at("message") == "Task queued for execution");
+}
+
+TEST_CASE("a delayed task is due its delay after now") {
+  RunningFrontend server;
+  const auto delay =
+      GENERATE(as<std::pair<std::string, std::string>>{}, std::pair{"\"30s\"", "2026-01-15T12:00:30.000Z"},
+               std::pair{"\"5m\"", "2026-01-15T12:05:00.000Z"}, std::pair{"\"2h\"", "2026-01-15T14:00:00.000Z"},
+               std::pair{"\"1d\"", "2026-01-16T12:00:00.000Z"}, std::pair{"\"007s\"", "2026-01-15T12:00:07.000Z"},
+               std::pair{"\"366d\"", "2027-01-16T12:00:00.000Z"}, std::pair{"90", "2026-01-15T12:01:30.000Z"});
+  const auto reply =
+      server.client().post("/api/v1/tasks", R"({"url":"https://example.com","delay":)" + delay.first + "}");
+  CHECK(reply.status == 202);
+  CHECK(reply.json().at("data").at("scheduled_for").as_string() == delay.second);
+}
+
+TEST_CASE("a task for a time is due then, in any offset and under either name") {
+  RunningFrontend server;
+  const auto field = GENERATE("run_at", "scheduled_at");
+  const auto reply = server.client().post("/api/v1/tasks", R"({"url":"https://example.com",")" + std::string(field) +
+                                                               R"(":"2026-01-15T15:30:00.25+02:00"})");
+  CHECK(reply.status == 202);
+  CHECK(reply.json().at("data").at("scheduled_for") == "2026-01-15T13:30:00.250Z");
+}
+
+TEST_CASE("a time up to five minutes ago is accepted") {
+  RunningFrontend server;
+  CHECK(server.client()
+            .post("/api/v1/tasks", R"({"url":"https://example.com","run_at":"2026-01-15T11:55:00Z"})")
+            .status == 202);
+}
+
+TEST_CASE("a cron task is created with 201 and the keys of the contract in order") {
+  RunningFrontend server;
+  const auto field = GENERATE("cron", "cron_expression");
+  const auto reply = server.client().post(
+      "/api/v1/tasks", R"({"url":"https://example.com",")" + std::string(field) + R"(":"*/5 * * * *"})");
+  CHECK(reply.status == 201);
+  const auto json = reply.json();
+  CHECK(json.at("message") == "Cron task created");
+  CHECK(keys_of(json.at("data")) == std::vector<std::string>{"id",
+                                                             "name",
+                                                             "url",
+                                                             "method",
+                                                             "headers",
+                                                             "body",
+                                                             "schedule_type",
+                                                             "cron_expression",
+                                                             "timezone",
+                                                             "scheduled_at",
+                                                             "enabled",
+                                                             "timeout_ms",
+                                                             "retry_attempts",
+                                                             "callback_url",
+                                                             "expected_status_codes",
+                                                             "expected_body_pattern",
+                                                             "queue",
+                                                             "notify_on_failure",
+                                                             "notify_on_recovery",
+                                                             "on_failure_url",
+                                                             "on_recovery_url",
+                                                             "misfire",
+                                                             "overlap",
+                                                             "retry_delay",
+                                                             "retry_max_delay",
+                                                             "expires_in",
+                                                             "next_run_at",
+                                                             "last_execution_at",
+                                                             "last_execution_status",
+                                                             "inserted_at",
+                                                             "updated_at"});
+}
+
+TEST_CASE("a cron task has the defaults of its kind") {
+  RunningFrontend server;
+  const auto data =
+      server.client().post("/api/v1/tasks", R"({"url":"https://example.com","cron":"@daily"})").json().at("data");
+  CHECK(data.at("method") == "GET");
+  CHECK(data.at("retry_attempts") == 0);
+  CHECK(data.at("timezone") == "UTC");
+  CHECK(data.at("schedule_type") == "cron");
+  CHECK(data.at("scheduled_at").is_null());
+  CHECK(data.at("enabled") == true);
+  CHECK(data.at("misfire") == "last");
+  CHECK(data.at("overlap") == "allow");
+  CHECK(data.at("timeout_ms") == 30000);
+  CHECK(data.at("body") == "");
+  CHECK(data.at("headers").as_object().empty());
+}
+
+TEST_CASE("a one-time task has the defaults of its kind") {
+  RunningFrontend server;
+  const auto id = server.create(R"({"url":"https://example.com"})");
+  const auto data = server.client().get("/api/v1/tasks/" + id).json().at("data");
+  CHECK(data.at("method") == "POST");
+  CHECK(data.at("retry_attempts") == 5);
+  CHECK(data.at("cron_expression").is_null());
+  CHECK(data.at("timezone") == "UTC");
+  CHECK(data.at("schedule_type") == "once");
+  CHECK(data.at("scheduled_at") == "2026-01-15T12:00:00.000Z");
+  CHECK(data.at("next_run_at") == "2026-01-15T12:00:00.000Z");
+}
+
+TEST_CASE("every field that is given is kept") {
+  RunningFrontend server;
+  const auto spec = created_spec(server, R"({"url":"  https://example.com/a?b=c \n","name":"Grüße","method":"PATCH",
+    "headers":{"X-A":"1","X-B":2,"X-C":true,"X-D":1.5},"body":"hello","cron":"0 9 * * 1","timezone":"Europe/Berlin",
+    "timeout_ms":1000,"retry_attempts":10,"retry_delay":"30s","retry_max_delay":7200,"expires_in":"1d",
+    "callback_url":"https://a.example/cb","on_failure_url":"https://a.example/f","on_recovery_url":"https://a.example/r",
+    "expected_status_codes":"200, 204,301","expected_body_pattern":"ok","queue":"mail","notify_on_failure":true,
+    "notify_on_recovery":false,"enabled":false,"misfire":"all","overlap":"skip","schedule_type":"cron"})");
+  TaskSpec wanted;
+  wanted.url = "https://example.com/a?b=c";
+  wanted.name = "Grüße";
+  wanted.method = Method::patch;
+  wanted.headers = {{"X-A", "1"}, {"X-B", "2"}, {"X-C", "true"}, {"X-D", "1.5"}};
+  wanted.body = "hello";
+  wanted.schedule_type = ScheduleType::cron;
+  wanted.cron_expression = "0 9 * * 1";
+  wanted.timezone = "Europe/Berlin";
+  wanted.timeout = milliseconds{1000};
+  wanted.retry_attempts = 10;
+  wanted.retry_delay = seconds{30};
+  wanted.retry_max_delay = seconds{7200};
+  wanted.expires_in = seconds{86400};
+  wanted.callback_url = "https://a.example/cb";
+  wanted.on_failure_url = "https://a.example/f";
+  wanted.on_recovery_url = "https://a.example/r";
+  wanted.expected_status_codes = "200,204,301";
+  wanted.expected_body_pattern = "ok";
+  wanted.queue = "mail";
+  wanted.notify_on_failure = true;
+  wanted.notify_on_recovery = false;
+  wanted.enabled = false;
+  wanted.misfire = Misfire::all;
+  wanted.overlap = Overlap::skip;
+  CHECK(spec == wanted);
+}
+
+TEST_CASE("a task may be wrapped in an object") {
+  RunningFrontend server;
+  CHECK(created_spec(server, R"({"task":{"url":"https://example.com","queue":"q"}})").queue == "q");
+}
+
+TEST_CASE("null is the default for every field but the URL") {
+  RunningFrontend server;
+  const auto spec =
+      created_spec(server, R"({"url":"https://example.com","name":null,"method":null,"headers":null,"body":null,
+    "cron":null,"timezone":null,"delay":null,"run_at":null,"timeout_ms":null,"retry_attempts":null,"retry_delay":null,
+    "retry_max_delay":null,"expires_in":null,"callback_url":null,"on_failure_url":null,"on_recovery_url":null,
+    "expected_status_codes":null,"expected_body_pattern":null,"queue":null,"notify_on_failure":null,
+    "notify_on_recovery":null,"enabled":null,"misfire":null,"overlap":null})");
+  TaskSpec wanted;
+  wanted.url = "https://example.com";
+  wanted.name = spec.name;
+  wanted.scheduled_at = spec.scheduled_at;
+  CHECK(spec == wanted);
+}
+
+TEST_CASE("empty texts are no value where a value is optional") {
+  RunningFrontend server;
+  const auto spec = created_spec(server, R"({"url":"https://example.com","name":"","queue":"","callback_url":"",
+    "on_failure_url":" ","on_recovery_url":"","expected_status_codes":"","expected_body_pattern":""})");
+  TaskSpec wanted;
+  wanted.url = "https://example.com";
+  wanted.name = spec.name;
+  wanted.scheduled_at = spec.scheduled_at;
+  CHECK(spec == wanted);
+}
+
+TEST_CASE("one-time tasks take cron-only fields at their defaults") {
+  RunningFrontend server;
+  CHECK_NOTHROW(server.create(
+      R"({"url":"https://example.com","enabled":true,"timezone":"UTC","misfire":"last","overlap":"allow","schedule_type":"once"})"));
+}
+
+TEST_CASE("an object as body is sent as JSON with its content type") {
+  RunningFrontend server;
+  const auto spec =
+      created_spec(server, R"({"url":"https://example.com","body":{"a":[1,2.5,-3e2,"x\n\u0001é",null,true],"b":{}}})");
+  CHECK(spec.body == R"({"a":[1,2.5,-300.0,"x\n\u0001é",null,true],"b":{}})");
+  CHECK(spec.headers == Headers{{"Content-Type", "application/json"}});
+}
+
+TEST_CASE("a content type of the task's own stays with a JSON body") {
+  RunningFrontend server;
+  const auto spec = created_spec(
+      server, R"({"url":"https://example.com","body":[1],"headers":{"content-type":"application/x+json"}})");
+  CHECK(spec.body == "[1]");
+  CHECK(spec.headers == Headers{{"content-type", "application/x+json"}});
+}
+
+TEST_CASE("the largest values are accepted") {
+  RunningFrontend server;
+  std::string umlauts;
+  for (int i = 0; i < 255; ++i) umlauts += "ü";
+  const auto body = boost::json::serialize(
+      boost::json::object{{"url", "https://example.com/" + std::string(2048 - 20, 'a')},
+                          {"name", umlauts},
+                          {"queue", std::string(255, 'q')},
+                          {"body", std::string(262144, 'b')},
+                          {"timeout_ms", 300000},
+                          {"retry_attempts", 0},
+                          {"expected_body_pattern", std::string(4096, 'p')},
+                          {"headers", boost::json::object{{"X-Long", std::string(16384 - 6, 'h')}}}});
+  CHECK(server.client().post("/api/v1/tasks", body).status == 202);
+}
+
+TEST_CASE("the last of two equal keys counts") {
+  RunningFrontend server;
+  CHECK(created_spec(server, R"({"url":"https://example.com","queue":"a","queue":"b"})").queue == "b");
+}
+
+TEST_CASE("a triggered task gets an execution of its own") {
+  RunningFrontend server;
+  const auto id = server.create(R"({"url":"https://example.com","cron":"@daily","enabled":false})");
+  const auto reply = server.client().post("/api/v1/tasks/" + id + "/trigger", "");
+  CHECK(reply.status == 202);
+  CHECK(keys_of(reply.json().at("data")) == std::vector<std::string>{"execution_id", "status", "scheduled_for"});
+  CHECK(reply.json().at("message") == "Task triggered successfully");
+  const auto execution = std::string(reply.json().at("data").at("execution_id").as_string());
+  CHECK(server.client().get("/api/v1/executions/" + execution).status == 200);
+}
