@@ -2,6 +2,7 @@
 
 #include "engine/occurrences.hpp"
 #include "engine/transient.hpp"
+#include "punctual/errors.hpp"
 
 namespace punctual {
 namespace {
@@ -31,7 +32,14 @@ Time CronMaterializer::tick() {
     const auto due = schedules_.due(horizon, schedules_a_tick);
     std::vector<ScheduleStep> steps;
     steps.reserve(due.schedules.size());
-    for (const auto& schedule : due.schedules) steps.push_back(step(schedule, now, horizon));
+    for (const auto& schedule : due.schedules) {
+      try {
+        steps.push_back(step(schedule, now, horizon));
+      } catch (const Unavailable& error) {
+        // Its zone cannot be read now, which is no fault of the schedule: it is looked at again with the next tick.
+        host_.log(LogLevel::warn, "cron task " + schedule.task_id.text() + " must wait: " + error.what());
+      }
+    }
     bool more = due.schedules.size() == schedules_a_tick;
     if (!steps.empty()) {
       const auto made = schedules_.advance(steps);

@@ -35,18 +35,22 @@ void Sender::send(Claimed claimed) noexcept {
 }
 
 void Sender::start(std::shared_ptr<Claimed> claimed, Time now) {
-  Transport* transport = transport_for(claimed->url);
-  if (transport == nullptr) {
+  const auto fail = [&](std::string why) {
     DeliveryOutcome outcome;
-    outcome.error = "no transport is loaded for this URL";
-    finish_({std::move(claimed), Ended::Why::delivered, std::move(outcome)});
-    return;
-  }
+    outcome.error = std::move(why);
+    finish_({claimed, Ended::Why::delivered, std::move(outcome)});
+  };
+  Transport* transport = transport_for(claimed->url);
+  if (transport == nullptr) return fail("no transport is loaded for this URL");
   Delivery delivery;
+  try {
+    delivery.headers = delivery_headers(*claimed, now, compat_headers_);
+  } catch (const std::exception& error) {
+    return fail(std::string("the request could not be signed: ") + error.what());
+  }
   delivery.id = claimed->id;
   delivery.method = claimed->method;
   delivery.url = claimed->url;
-  delivery.headers = delivery_headers(*claimed, now, compat_headers_);
   delivery.timeout = claimed->timeout;
   delivery.body = std::move(claimed->body);
   held_.sent(claimed->id, now);

@@ -243,7 +243,8 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   if (outcome.result != WriteResult::applied) {
     if (claimed) parts_->held.abandon(work.execution->id);
     if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
-    throw KeyReused();
+    if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    throw NotFound("The organisation does not exist any more");
   }
   parts_->follow_up(std::move(work), request.principal);
   return {std::move(reply), false};
