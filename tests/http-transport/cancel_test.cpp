@@ -48,7 +48,7 @@ TEST_CASE("a delivery is cancelled while its host is being looked up") {
   Outcomes outcomes;
   TransportUnderTest under_test;
   for (std::uint32_t i = 0; i < 50; ++i) {
-    auto delivery = delivery_to("http://nothing-here.invalid/");
+    auto delivery = delivery_to(url_without_address());
     delivery.id = execution_id(i);
     under_test.transport.start(std::move(delivery), outcomes.completion());
   }

@@ -63,7 +63,7 @@ TEST_CASE("thousands of deliveries to a name that is not yet known look it up on
 TEST_CASE("thousands of deliveries to a name without an address all end") {
   Outcomes outcomes;
   TransportUnderTest under_test;
-  start_many(under_test, "http://nothing-here.invalid/", 3000, outcomes);
+  start_many(under_test, url_without_address(), 3000, outcomes);
   REQUIRE(outcomes.wait_for(3000, seconds{60}));
   CHECK(outcomes.count(DeliveryResult::transport_error) == 3000);
 }

@@ -8,6 +8,15 @@ void take(Response& response, std::initializer_list<std::string_view> lines) {
   for (const auto line : lines) response.take_header_line(line);
 }
 
+// h0 to h39.
+void take_many_headers(Response& response) {
+  for (int i = 0; i < 40; ++i) {
+    std::string line("h");
+    line.append(std::to_string(i)).append(": v\r\n");
+    response.take_header_line(line);
+  }
+}
+
 DeliveryOutcome outcome_of(Response& response) {
   DeliveryOutcome out;
   response.move_into(out);
@@ -33,7 +42,7 @@ TEST_CASE("trailers are not headers") {
 TEST_CASE("the first 32 headers are kept") {
   Response response(100);
   take(response, {"HTTP/2 200\r\n"});
-  for (int i = 0; i < 40; ++i) response.take_header_line("h" + std::to_string(i) + ": v\r\n");
+  take_many_headers(response);
   const auto outcome = outcome_of(response);
   CHECK(outcome.headers.size() == 32);
   CHECK(outcome.headers.back().first == "h31");
@@ -42,7 +51,7 @@ TEST_CASE("the first 32 headers are kept") {
 TEST_CASE("Retry-After is kept wherever it stands") {
   Response response(100);
   take(response, {"HTTP/2 503\r\n"});
-  for (int i = 0; i < 40; ++i) response.take_header_line("h" + std::to_string(i) + ": v\r\n");
+  take_many_headers(response);
   take(response, {"retry-after: 7\r\n"});
   const auto outcome = outcome_of(response);
   CHECK(outcome.headers.size() == 32);

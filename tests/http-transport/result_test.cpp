@@ -155,7 +155,7 @@ TEST_CASE("a refused connection is named") {
 
 TEST_CASE("a name without an address is named") {
   TransportUnderTest under_test;
-  const auto outcome = under_test.send("http://nothing.invalid/");
+  const auto outcome = under_test.send(url_without_address());
   CHECK(outcome.result == DeliveryResult::transport_error);
   CHECK(outcome.error == "could not resolve host");
 }

@@ -46,8 +46,8 @@ struct Reply {
   bool replayed = false;  // content is what an earlier request with this key was answered
 };
 
-// Writes the answer of a request from what it made. Called before the commit, on the caller's thread, perhaps more than once
-// (when a change is tried again); the last call counts. Must not call the engine.
+// Writes the answer of a request from what it made. Called before the commit while the caller waits, perhaps more than once
+// (when a change is tried again) and on another thread; the last call counts. Must not call the engine.
 template <class T>
 using Render = std::function<StoredReply(const T&)>;
 

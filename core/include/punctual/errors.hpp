@@ -33,8 +33,8 @@ class Conflict : public Error {
 class Invalid : public Error {
  public:
   using Fields = std::map<std::string, std::vector<std::string>>;
-  Invalid(std::string field, std::string problem)
-      : Error(field + " " + problem), fields_{{std::move(field), {std::move(problem)}}} {}
+  Invalid(const std::string& field, const std::string& problem)
+      : Error(field + " " + problem), fields_{{field, {problem}}} {}
   explicit Invalid(Fields fields) : Error("Validation failed"), fields_(std::move(fields)) {}
   [[nodiscard]] const Fields& fields() const noexcept { return fields_; }
 

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 #include "punctual/frontend.hpp"
 #include "punctual/host.hpp"

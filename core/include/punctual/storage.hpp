@@ -66,7 +66,8 @@ struct NewWork {
 };
 
 struct InsertOutcome {
-  WriteResult result = WriteResult::applied;  // applied, replayed or key_reused
+  // applied, replayed, key_reused, or conflict: the item cannot be stored (unknown organisation, execution id in use).
+  WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
 };
 
@@ -268,7 +269,9 @@ enum class PendingChange : std::uint8_t {
 };
 
 struct TaskUpdate {
-  Task task;              // the new state, whole
+  // The new state, whole. What executions decide stays as it is stored: last_execution_at and _status, and next_run_at of
+  // one-time tasks.
+  Task task;
   Time expected_version;  // updated_at as read: another value in storage is `stale`
   PendingChange pending = PendingChange::keep;
   Time move_to;
@@ -296,7 +299,8 @@ class TaskStore {
   // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
   // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. `reply` is
-  // called with how many there were, before the commit, and gives what is stored for the idempotency key.
+  // called with how many there were, before the commit, and gives what is stored for the idempotency key; perhaps on a
+  // thread of the backend, while the caller waits.
   [[nodiscard]] virtual TaskWriteOutcome remove_queue(const TaskWrite& write, std::string_view queue,
                                                       const std::function<StoredReply(std::size_t)>& reply) = 0;
 

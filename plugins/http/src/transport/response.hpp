@@ -12,9 +12,9 @@ namespace punctual {
 class Response {
  public:
   static constexpr std::size_t max_headers = 32;
-  static constexpr std::size_t max_header_bytes = 16 * 1024;
+  static constexpr std::size_t max_header_bytes = 16'384;
   // How much more than the kept part is read, so that the connection can be used again, before the rest is left unread.
-  static constexpr std::size_t max_dropped_bytes = 10 * 1024 * 1024;
+  static constexpr std::size_t max_dropped_bytes = 10'485'760;
 
   explicit Response(std::size_t max_body_bytes) : max_body_bytes_(max_body_bytes) {}
 

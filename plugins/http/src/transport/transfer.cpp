@@ -20,7 +20,7 @@ constexpr long receive_buffer_bytes = 4096;
 constexpr long send_buffer_bytes = 16384;
 // Longer than ResolveGate keeps an address, so that what the gate calls known is known to curl.
 constexpr long address_cache_seconds = 120;
-constexpr std::size_t kept_string_bytes = 64 * 1024;
+constexpr std::size_t kept_string_bytes = 65'536;
 
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {

@@ -42,7 +42,7 @@ TransportSettings TransportSettings::read(const Settings& settings) {
   out.connect_timeout = settings.duration("delivery.connect_timeout");
   if (out.connect_timeout < milliseconds{1}) throw Error("delivery.connect_timeout must be longer than 0");
   out.max_response_bytes =
-      static_cast<std::size_t>(integer_between(settings, "delivery.max_response_bytes", 0, 16 * 1024 * 1024));
+      static_cast<std::size_t>(integer_between(settings, "delivery.max_response_bytes", 0, 16'777'216));
   out.max_connections = static_cast<std::size_t>(integer_between(settings, "delivery.max_connections", 1, 1'000'000));
   out.ca_file = settings.string("delivery.ca_file");
   return out;
