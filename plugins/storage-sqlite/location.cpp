@@ -19,7 +19,7 @@ std::filesystem::path database_path(std::string_view url) {
   if (path.empty() || path.starts_with(":") || path.find('?') != path.npos || path.find('\0') != path.npos) {
     throw Invalid("storage.url", "must name a file after \"sqlite:\"");
   }
-  const auto file = std::filesystem::absolute(std::filesystem::path(path)).lexically_normal();
+  auto file = std::filesystem::absolute(std::filesystem::path(path)).lexically_normal();
   std::error_code ignored;
   if (!std::filesystem::is_directory(file.parent_path(), ignored)) {
     throw Invalid("storage.url", "names a file in a folder that does not exist: " + file.parent_path().string());

@@ -60,7 +60,7 @@ void Settler::run() {
   }
 }
 
-void Settler::store(std::vector<Ended> batch) {
+void Settler::store(const std::vector<Ended>& batch) {
   std::vector<Settlement> settlements;
   std::vector<ClaimRef> released;
   Settled settled;

@@ -57,7 +57,7 @@ class Settler {
   };
 
   void run();
-  void store(std::vector<Ended> batch);
+  void store(const std::vector<Ended>& batch);
   // One end of an attempt as storage wants it.
   [[nodiscard]] Settlement settlement(const Ended& ended);
   // Calls `call` until storage answers; false when stopping has run out of time.
