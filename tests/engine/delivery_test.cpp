@@ -31,9 +31,8 @@ TEST_CASE_METHOD(EngineFixture, "a delayed task is claimed ahead and never sent 
   const auto made = create(server, task(10s));
   CHECK(made.scheduled_for == test_start + 10s);
   clock.advance(9500ms);  // within the claim-ahead window
-  REQUIRE(eventually([&] {
-    return host.metrics().text().find("punctual_claims_total{how=\"ahead\"} 1") != std::string::npos;
-  }));
+  REQUIRE(eventually(
+      [&] { return host.metrics().text().find("punctual_claims_total{how=\"ahead\"} 1") != std::string::npos; }));
   CHECK(server.transport().started().empty());
   CHECK(status(server, *made.execution_id) == ExecutionStatus::pending);
   clock.advance(499ms);

@@ -16,6 +16,8 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   void fail_insert(int times) { insert_failures_ = times; }
   // The next insert is stored, but its caller is not told.
   void lose_insert_answer() { lose_answer_ = true; }
+  // Heartbeats fail until told otherwise.
+  void fail_heartbeats(bool fail) { heartbeats_fail_ = fail; }
   // The next heartbeat is answered with: you are dead.
   void lose_lease() { lose_lease_ = true; }
 
@@ -42,6 +44,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
 
   RescueReport acquire(const NodeInfo& node) override { return real_.leases().acquire(node); }
   bool heartbeat(NodeId node, Time now) override {
+    if (heartbeats_fail_) throw Unavailable("told to fail");
     return !lose_lease_.exchange(false) && real_.leases().heartbeat(node, now);
   }
   RescueReport rescue(NodeId self, Time now, milliseconds silence) override {
@@ -55,6 +58,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   std::atomic<int> insert_failures_{0};
   std::atomic<bool> lose_answer_{false};
   std::atomic<bool> lose_lease_{false};
+  std::atomic<bool> heartbeats_fail_{false};
 };
 
 }  // namespace punctual::testing

@@ -162,3 +162,41 @@ TEST_CASE_METHOD(EngineFixture, "a server whose lease was judged dead drops its 
   CHECK(eventually([&] { return engine.find_execution(principal, id).execution.status == ExecutionStatus::success; }));
   CHECK(transport.started().size() == 1);
 }
+
+TEST_CASE_METHOD(EngineFixture, "after an outage what was under way is settled, not sent again, and the rest goes on") {
+  auto storage = store.open();
+  FaultyStorage faulty(*storage);
+  FakeTransport transport(clock);
+  Transport* transports[] = {&transport};
+  TaskEngine engine(faulty, transports, clock, host, {});
+  engine.start();
+  transport.answer_with(std::nullopt);
+  std::vector<ExecutionId> ids;
+  const auto render = [&](const CreatedTask& created) {
+    ids.push_back(*created.execution_id);
+    return StoredReply{202, ""};
+  };
+  (void)engine.create_task(request(), task(), render);
+  REQUIRE(transport.wait_started(1));
+  (void)engine.create_task(request(), task(7s), render);
+  faulty.fail_heartbeats(true);
+  REQUIRE(eventually([&] {
+    clock.advance(50ms);
+    return host.logged("sending is suspended");
+  }));
+  transport.finish(ids[0], 200);
+  transport.answer_with(200);
+  clock.advance(10s);
+  std::this_thread::sleep_for(30ms);
+  CHECK(transport.started().size() == 1);
+  faulty.fail_heartbeats(false);
+  REQUIRE(eventually([&] {
+    clock.advance(50ms);
+    return host.logged("storage answers again");
+  }));
+  for (const auto& id : ids) {
+    CHECK(
+        eventually([&] { return engine.find_execution(principal, id).execution.status == ExecutionStatus::success; }));
+  }
+  CHECK(transport.started().size() == 2);
+}

@@ -14,6 +14,7 @@ Dispatcher::Dispatcher(WorkStore& store, const Lease& lease, Clock& clock, Host&
       metrics_(metrics),
       held_(held),
       send_(std::move(send)),
+      capacity_(settings.max_in_flight),
       batch_(settings.claim_batch),
       ahead_(settings.claim_ahead),
       poll_(settings.poll_interval),
@@ -32,14 +33,17 @@ void Dispatcher::stop() {
 
 Time Dispatcher::claim_once() {
   const Time now = clock_.now();
-  const std::size_t asked = std::min(held_.room(), batch_);
+  const std::size_t room = held_.room();
+  const std::size_t asked = std::min(room, batch_);
   if (asked == 0) {
     behind_ = true;  // settling makes room and wakes this loop
     return now + poll_;
   }
+  // The last fifth of the room is for what is due already, lest what is only about to be keeps it waiting.
+  const Time horizon = room > capacity_ / 5 ? now + ahead_ : now;
   held_.begin_claim();
   try {
-    ClaimResult result = store_.claim({lease_.node(), ids_.next_token(), now, now + ahead_, asked});
+    ClaimResult result = store_.claim({lease_.node(), ids_.next_token(), now, horizon, asked});
     metrics_.claim_seconds.observe(std::chrono::duration<double>(clock_.now() - now).count());
     if (!result.claimed.empty()) metrics_.claim_batch.observe(static_cast<double>(result.claimed.size()));
     metrics_.claimed_ahead.add(static_cast<double>(result.claimed.size()));

@@ -48,6 +48,7 @@ class Dispatcher {
   EngineMetrics& metrics_;
   HeldClaims& held_;
   Send send_;
+  std::size_t capacity_;
   std::size_t batch_;
   milliseconds ahead_;
   milliseconds poll_;

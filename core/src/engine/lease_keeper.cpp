@@ -53,9 +53,7 @@ void LeaseKeeper::acquire() {
 void LeaseKeeper::end() noexcept {
   try {
     // What waited for its time, and what was cut off, is somebody else's now.
-    const auto left = leases_.held(lease_.node());
-    store_.release(left);
-    metrics_.released.add(static_cast<double>(left.size()));
+    give_back(leases_.held(lease_.node()));
     leases_.end(lease_.node());
   } catch (const std::exception& error) {
     host_.log(LogLevel::warn, std::string("the lease could not be ended, others will find it dead: ") + error.what());
@@ -79,13 +77,18 @@ Time LeaseKeeper::tick() {
 }
 
 void LeaseKeeper::keep(Time now) {
-  if (suspended_) return take_new_lease();
   if (!leases_.heartbeat(lease_.node(), now)) {
-    suspend("the lease was judged dead");
-    return take_new_lease();
+    if (!suspended_) suspend("the lease was judged dead");
+    acquire();
+    resume("a new lease is taken");
+    return;
   }
   if (now - renewed_at_ > 3 * heartbeat_) healthy_since_ = now;
   renewed_at_ = now;
+  if (!suspended_) return;
+  // Nobody has judged us meanwhile. What waited in the wheel is still claimed; what is under way is still ours to settle.
+  give_back(unknown_claims());
+  resume("storage answers again");
 }
 
 // After an outage every node looks dead to every other; so only one that has been well itself for long enough judges.
@@ -99,35 +102,43 @@ void LeaseKeeper::rescue(Time now) {
   on_returned_();
 }
 
+// What storage has under our lease and nobody here knows.
+std::vector<ClaimRef> LeaseKeeper::unknown_claims() {
+  auto claims = leases_.held(lease_.node());
+  std::erase_if(claims, [&](const ClaimRef& claim) { return held_.knows(claim); });
+  std::sort(claims.begin(), claims.end());
+  return claims;
+}
+
+void LeaseKeeper::give_back(const std::vector<ClaimRef>& claims) {
+  store_.release(claims);
+  metrics_.released.add(static_cast<double>(claims.size()));
+}
+
 void LeaseKeeper::reconcile(Time now) {
   next_reconcile_ = now + reconcile_interval;
-  auto unknown = leases_.held(lease_.node());
-  std::erase_if(unknown, [&](const ClaimRef& claim) { return held_.knows(claim); });
-  std::sort(unknown.begin(), unknown.end());
+  auto unknown = unknown_claims();
   // One that was claimed or settled while the list was read is not unknown the next time.
   std::vector<ClaimRef> twice;
   std::set_intersection(unknown.begin(), unknown.end(), unknown_.begin(), unknown_.end(), std::back_inserter(twice));
   unknown_ = std::move(unknown);
   if (twice.empty()) return;
-  store_.release(twice);
-  metrics_.released.add(static_cast<double>(twice.size()));
+  give_back(twice);
   host_.log(LogLevel::warn, "returned " + std::to_string(twice.size()) + " claims of unclear commits to pending");
   on_returned_();
 }
 
 void LeaseKeeper::suspend(const char* why) {
   suspended_ = true;
-  // Their claims end with the lease: whoever rescues them returns them to pending.
   const auto dropped = held_.suspend();
-  host_.log(LogLevel::error, "sending is suspended until a new lease is taken: " + std::string(why) + "; dropped " +
-                                 std::to_string(dropped.size()) + " waiting executions");
+  host_.log(LogLevel::error, "sending is suspended: " + std::string(why) + "; " + std::to_string(dropped.size()) +
+                                 " waiting executions are dropped and will be claimed again");
 }
 
-void LeaseKeeper::take_new_lease() {
-  acquire();
+void LeaseKeeper::resume(const char* why) {
   held_.resume();
   suspended_ = false;
-  host_.log(LogLevel::info, "a new lease is taken, sending goes on");
+  host_.log(LogLevel::info, std::string(why) + ", sending goes on");
   on_returned_();
 }
 

@@ -36,8 +36,10 @@ class LeaseKeeper {
   void keep(Time now);
   void rescue(Time now);
   void reconcile(Time now);
+  [[nodiscard]] std::vector<ClaimRef> unknown_claims();
+  void give_back(const std::vector<ClaimRef>& claims);
   void suspend(const char* why);
-  void take_new_lease();
+  void resume(const char* why);
 
   Leases& leases_;
   WorkStore& store_;
