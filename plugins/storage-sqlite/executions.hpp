@@ -45,6 +45,7 @@ struct LiveExecution {
   Time scheduled_for;
   bool by_schedule = false;
   std::optional<std::string> queue;
+  ExecutionId run_id;
 };
 // In order of scheduled_for, then id.
 [[nodiscard]] std::vector<LiveExecution> live_executions(Connection& connection, TaskId task);

@@ -20,6 +20,9 @@ std::filesystem::path database_path(std::string_view url) {
     throw Invalid("storage.url", "must name a file after \"sqlite:\"");
   }
   auto file = std::filesystem::absolute(std::filesystem::path(path)).lexically_normal();
+  // One file, one lock: two servers that reach it by different links must find the same lock file.
+  std::error_code unresolved;
+  if (auto real = std::filesystem::weakly_canonical(file, unresolved); !unresolved) file = std::move(real);
   std::error_code ignored;
   if (!std::filesystem::is_directory(file.parent_path(), ignored)) {
     throw Invalid("storage.url", "names a file in a folder that does not exist: " + file.parent_path().string());

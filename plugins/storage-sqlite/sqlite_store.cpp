@@ -59,9 +59,10 @@ SqliteStore::SqliteStore(const Settings& settings, Host& host) : SqliteStore(rea
 SqliteStore::SqliteStore(const Options& options, Host& host) try
     : writer_(options.connection, host),
       readers_(with_cache(options.connection, reader_cache_kib), options.readers),
+      page_readers_(with_cache(options.connection, reader_cache_kib), options.readers),
       work_(writer_),
       leases_(lock_path(options.connection), writer_, readers_),
-      tasks_(writer_, readers_),
+      tasks_(writer_, readers_, page_readers_),
       schedules_(writer_, readers_),
       directory_(writer_, readers_),
       maintenance_(writer_, readers_) {

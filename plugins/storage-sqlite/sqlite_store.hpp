@@ -52,7 +52,8 @@ class SqliteStore final : public Storage {
   SqliteStore(const Options& options, Host& host);
 
   Writer writer_;
-  ReaderPool readers_;
+  ReaderPool readers_;       // single rows
+  ReaderPool page_readers_;  // lists, which may take long
   SqliteWorkStore work_;
   SqliteLeases leases_;
   SqliteTaskStore tasks_;

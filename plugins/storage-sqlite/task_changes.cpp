@@ -84,6 +84,21 @@ void forget_execution(Connection& connection, LineChanges& lines, const LiveExec
   lines.touch(execution.organization_id, execution.queue);
 }
 
+// The pending execution that the time of a one-time task is about: that of its own run, not one that was triggered. Ids are
+// in the order of their making, and a task's own run is made with it.
+const LiveExecution* own_execution(Connection& connection, TaskId task, const std::vector<LiveExecution>& pending) {
+  Query first(connection, R"sql(
+    select min(run_id)
+    from executions
+    where task_id = ?1)sql",
+              task);
+  if (!first.next()) return nullptr;
+  const auto own = first.get<std::optional<ExecutionId>>(0);
+  const auto found = std::find_if(pending.begin(), pending.end(),
+                                  [&](const LiveExecution& execution) { return execution.run_id == own; });
+  return found == pending.end() ? nullptr : &*found;
+}
+
 void change_pending(Connection& connection, LineChanges& lines, const TaskWrite& write, const TaskUpdate& change,
                     const std::vector<LiveExecution>& pending) {
   for (const LiveExecution& execution : pending) {
@@ -93,8 +108,10 @@ void change_pending(Connection& connection, LineChanges& lines, const TaskWrite&
       move_to_queue(connection, lines, execution, change.task.spec.queue);
     }
   }
-  // Beside the scheduled execution a triggered one may be waiting; that one is due earlier.
-  if (change.pending == PendingChange::move) move_execution(connection, lines, pending.back(), change.move_to);
+  if (change.pending != PendingChange::move) return;
+  if (const auto* own = own_execution(connection, write.task_id, pending)) {
+    move_execution(connection, lines, *own, change.move_to);
+  }
 }
 
 // An occurrence that was materialised since the task was read must not come twice.
@@ -175,7 +192,9 @@ TaskWriteOutcome update_task(Connection& connection, const TaskWrite& write, con
   if (!stored) return {WriteResult::not_found, std::nullopt, {}};
   if (stored->updated_at != change.expected_version) return {WriteResult::stale, std::nullopt, {}};
   auto executions = changeable(connection, write, write.task_id);
-  if (change.pending == PendingChange::move && executions.empty()) return {WriteResult::conflict, std::nullopt, {}};
+  if (change.pending == PendingChange::move && own_execution(connection, write.task_id, executions) == nullptr) {
+    return {WriteResult::conflict, std::nullopt, {}};
+  }
 
   LineChanges lines(connection);
   TaskWriteOutcome outcome;

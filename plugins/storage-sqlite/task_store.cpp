@@ -13,7 +13,7 @@ std::optional<Task> SqliteTaskStore::find(OrganizationId organization, TaskId id
 }
 
 Page<Task> SqliteTaskStore::list(const TaskQuery& query) {
-  return readers_.read([&](Connection& connection) { return list_tasks(connection, query); });
+  return page_readers_.read([&](Connection& connection) { return list_tasks(connection, query); });
 }
 
 TaskWriteOutcome SqliteTaskStore::update(const TaskWrite& write, const TaskUpdate& change) {
@@ -38,7 +38,7 @@ std::optional<ExecutionDetail> SqliteTaskStore::find_execution(OrganizationId or
 }
 
 Page<Execution> SqliteTaskStore::list_executions(const ExecutionQuery& query) {
-  return readers_.read([&](Connection& connection) { return sqlite::list_executions(connection, query); });
+  return page_readers_.read([&](Connection& connection) { return sqlite::list_executions(connection, query); });
 }
 
 std::optional<StoredReply> SqliteTaskStore::find_reply(OrganizationId organization, std::string_view key,

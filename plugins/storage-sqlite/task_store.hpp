@@ -9,7 +9,8 @@ namespace punctual::sqlite {
 
 class SqliteTaskStore final : public TaskStore {
  public:
-  SqliteTaskStore(Writer& writer, ReaderPool& readers) : writer_(writer), readers_(readers) {}
+  SqliteTaskStore(Writer& writer, ReaderPool& readers, ReaderPool& page_readers)
+      : writer_(writer), readers_(readers), page_readers_(page_readers) {}
 
   [[nodiscard]] std::optional<Task> find(OrganizationId organization, TaskId id) override;
   [[nodiscard]] Page<Task> list(const TaskQuery& query) override;
@@ -27,6 +28,7 @@ class SqliteTaskStore final : public TaskStore {
  private:
   Writer& writer_;
   ReaderPool& readers_;
+  ReaderPool& page_readers_;  // lists may take long; they must not keep single rows waiting
 };
 
 }  // namespace punctual::sqlite

@@ -53,6 +53,7 @@ void Writer::commit_together(Jobs jobs) {
   const auto start = std::chrono::steady_clock::now();
   const auto writes = static_cast<double>(jobs.size());
   try {
+    roll_back();  // of a transaction whose own rollback failed; else nothing
     translating_errors([&] { connection_.run("begin immediate"); });
   } catch (...) {
     for (const auto& job : jobs) job->failed(std::current_exception());
@@ -116,7 +117,7 @@ void Writer::roll_back() noexcept {
   try {
     if (connection_.in_transaction()) connection_.run("rollback");
   } catch (const SQLite::Exception&) {
-    // The next "begin" fails, and its callers are told.
+    // It is tried again before the next transaction.
   }
 }
 

@@ -55,10 +55,10 @@ TEST_CASE("no more is claimed than there is room for") {
   HeldClaims held{3};
   held.absorb(list({claimed(1, start), claimed(2, start)}));
   CHECK(held.room() == 1);
-  CHECK(held.expect(ref(3), task(3)));
+  CHECK(held.expect(ref(3), {}, task(3)));
   CHECK(held.room() == 0);
-  CHECK_FALSE(held.expect(ref(4), task(4)));
-  held.abandon(execution(3));
+  CHECK_FALSE(held.expect(ref(4), {}, task(4)));
+  held.abandon(ref(3));
   CHECK(held.room() == 1);
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("a held task is not sent until the hold ends") {
   HeldClaims held{10};
   held.absorb(list({claimed(1, start), claimed(2, start)}));
   {
-    HeldClaims::Hold hold(held, task(1));
+    HeldClaims::Hold hold(held, {}, task(1));
     const auto due = held.wait_due(clock);
     REQUIRE(due.size() == 1);
     CHECK(due[0].id == execution(2));
@@ -82,7 +82,7 @@ TEST_CASE("a claim revoked while its task is held is never sent") {
   HeldClaims held{10};
   held.absorb(list({claimed(1, start), claimed(2, start)}));
   {
-    HeldClaims::Hold hold(held, task(1));
+    HeldClaims::Hold hold(held, {}, task(1));
     CHECK(held.wait_due(clock).size() == 1);  // parks the held one
     const ClaimRef revoked = ref(1);
     hold.revoke({&revoked, 1});
@@ -95,7 +95,7 @@ TEST_CASE("a claim revoked before its result arrives is dropped when it does") {
   HeldClaims held{10};
   held.begin_claim();
   {
-    HeldClaims::Hold hold(held, task(1));
+    HeldClaims::Hold hold(held, {}, task(1));
     const ClaimRef revoked = ref(1);
     hold.revoke({&revoked, 1});
   }
@@ -107,7 +107,7 @@ TEST_CASE("a claim revoked before its result arrives is dropped when it does") {
 TEST_CASE("revoking one claim leaves a later claim of the same execution alone") {
   HeldClaims held{10};
   held.absorb(list({claimed(1, start, 8)}));
-  HeldClaims::Hold hold(held, task(1));
+  HeldClaims::Hold hold(held, {}, task(1));
   const ClaimRef old = ref(1, 7);
   hold.revoke({&old, 1});
   CHECK(held.knows(ref(1, 8)));
@@ -116,24 +116,48 @@ TEST_CASE("revoking one claim leaves a later claim of the same execution alone")
 TEST_CASE("a hold names what is under way: expected and sending executions of its task") {
   FakeClock clock{start};
   HeldClaims held{10};
-  REQUIRE(held.expect(ref(1), task(1)));
-  REQUIRE(held.expect(ref(2), task(2)));
-  CHECK(HeldClaims::Hold(held, task(1)).sending() == std::vector{execution(1)});
+  REQUIRE(held.expect(ref(1), {}, task(1)));
+  REQUIRE(held.expect(ref(2), {}, task(2)));
+  CHECK(HeldClaims::Hold(held, {}, task(1)).sending() == std::vector{execution(1)});
   REQUIRE(held.begin_sending(execution(1)));
-  CHECK(HeldClaims::Hold(held, task(1)).sending() == std::vector{execution(1)});
-  const ExecutionId id = execution(1);
-  held.settled({&id, 1});
-  CHECK(HeldClaims::Hold(held, task(1)).sending().empty());
-  CHECK(HeldClaims::Hold(held, std::nullopt).sending() == std::vector{execution(2)});
+  CHECK(HeldClaims::Hold(held, {}, task(1)).sending() == std::vector{execution(1)});
+  const ClaimRef ended = ref(1);
+  held.settled({&ended, 1});
+  CHECK(HeldClaims::Hold(held, {}, task(1)).sending().empty());
+  CHECK(HeldClaims::Hold(held, {}, std::nullopt).sending() == std::vector{execution(2)});
+}
+
+TEST_CASE("a hold of one organisation leaves the others alone") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  OrganizationId other;
+  other.value.bytes[0] = 1;
+  held.absorb(list({claimed(1, start)}));
+  REQUIRE(held.expect(ref(2), {}, task(2)));
+  HeldClaims::Hold hold(held, other, std::nullopt);
+  CHECK(hold.sending().empty());
+  CHECK(held.wait_due(clock).size() == 1);
+}
+
+TEST_CASE("the end of a lost claim does not end the claim that followed it") {
+  HeldClaims held{10};
+  REQUIRE(held.expect(ref(1, 7), {}, task(1)));
+  held.absorb(list({claimed(1, start, 8)}));
+  CHECK_FALSE(held.knows(ref(1, 8)));
+  const ClaimRef other = ref(1, 9);
+  held.settled({&other, 1});
+  CHECK(held.knows(ref(1, 7)));
+  held.abandon(ref(1, 7));
+  CHECK(held.sizes().sending == 0);
 }
 
 TEST_CASE("suspension empties the wheel and refuses what was expected") {
   HeldClaims held{10};
-  REQUIRE(held.expect(ref(1), task(1)));
+  REQUIRE(held.expect(ref(1), {}, task(1)));
   held.absorb(list({claimed(2, start)}));
   CHECK(held.suspend() == std::vector{ref(2)});
   CHECK_FALSE(held.begin_sending(execution(1)));
-  CHECK_FALSE(held.expect(ref(3), task(3)));
+  CHECK_FALSE(held.expect(ref(3), {}, task(3)));
   CHECK(held.room() == 0);
   held.resume();
   CHECK(held.room() == 10);
@@ -141,9 +165,9 @@ TEST_CASE("suspension empties the wheel and refuses what was expected") {
 
 TEST_CASE("waiting for idleness ends when the last one is settled") {
   HeldClaims held{10};
-  REQUIRE(held.expect(ref(1), task(1)));
+  REQUIRE(held.expect(ref(1), {}, task(1)));
   CHECK_FALSE(held.wait_idle(1ms));
-  std::thread settling([&] { held.abandon(execution(1)); });
+  std::thread settling([&] { held.abandon(ref(1)); });
   CHECK(held.wait_idle(10s));
   settling.join();
 }

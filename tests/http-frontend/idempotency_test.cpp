@@ -48,7 +48,7 @@ TEST_CASE("a key that was used for another request is 422") {
     CHECK(reply.status == 422);
     CHECK(reply.error_code() == "idempotency_key_reused");
   };
-  changed(server.client().post("/api/v1/tasks", std::string(task) + " ", key));
+  changed(server.client().post("/api/v1/tasks", std::string(task).append(" "), key));
   changed(server.client().post("/api/v1/tasks?a=b", task, key));
   changed(server.client().request("DELETE", "/api/v1/tasks?queue=q", "", key));
   changed(server.client().post("/api/v1/tasks", "{nonsense", key));

@@ -38,11 +38,17 @@ bool is_local_entry(std::string_view name) {
 // cctz remembers every name it was ever asked for, and a failure for good. So it is asked only for what is there and can be
 // read.
 bool has_data(const std::string& name) {
-  const char* directory = std::getenv("TZDIR");
-  const auto path = std::filesystem::path(directory != nullptr ? directory : "/usr/share/zoneinfo") / name;
+  const char* setting = std::getenv("TZDIR");
+  const std::filesystem::path directory = setting != nullptr ? setting : "/usr/share/zoneinfo";
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return false;
-  if (!std::ifstream(path, std::ios::binary)) throw Unavailable("time zone data of " + name + " cannot be read");
+  if (!std::filesystem::is_directory(directory, error)) throw Unavailable("the time zone data cannot be read");
+  const auto status = std::filesystem::status(directory / name, error);
+  // Not there is an answer; not to be seen is none.
+  if (status.type() == std::filesystem::file_type::none) throw Unavailable("the time zone data cannot be read");
+  if (!std::filesystem::is_regular_file(status)) return false;
+  if (!std::ifstream(directory / name, std::ios::binary)) {
+    throw Unavailable("time zone data of " + name + " cannot be read");
+  }
   return true;
 }
 

@@ -13,7 +13,7 @@ namespace punctual {
 
 class BackgroundLoop {
  public:
-  // `step` runs on the loop's thread and gives the time of its next run; it must not throw.
+  // `step` runs on the loop's thread and gives the time of its next run, at most a minute ahead; it must not throw.
   BackgroundLoop(Clock& clock, std::function<Time()> step) : clock_(clock), step_(std::move(step)) {}
   ~BackgroundLoop() { stop(); }
   BackgroundLoop(const BackgroundLoop&) = delete;
@@ -50,7 +50,8 @@ class BackgroundLoop {
   void run() {
     auto plan = plan_.lock();
     while (!plan->stopping) {
-      if (plan->next > clock_.now()) {
+      // Steps plan less than a minute ahead: a longer wait means that the clock was set back.
+      if (const Time now = clock_.now(); plan->next > now && plan->next - now <= std::chrono::minutes{1}) {
         clock_.wait_until(plan.lock(), changed_, plan->next);
         continue;
       }

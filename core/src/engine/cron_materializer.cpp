@@ -2,13 +2,13 @@
 
 #include "engine/occurrences.hpp"
 #include "engine/transient.hpp"
-#include "punctual/errors.hpp"
 
 namespace punctual {
 namespace {
 
 constexpr std::size_t schedules_a_tick = 500;
 constexpr std::size_t occurrences_a_step = 1000;  // of one schedule with misfire `all`
+constexpr std::size_t occurrences_a_tick = 2000;  // about; bounds the transaction that everybody else waits for
 
 }  // namespace
 
@@ -31,16 +31,21 @@ Time CronMaterializer::tick() {
   try {
     const auto due = schedules_.due(horizon, schedules_a_tick);
     std::vector<ScheduleStep> steps;
-    steps.reserve(due.schedules.size());
+    std::size_t occurrences = 0;
+    bool more = due.schedules.size() == schedules_a_tick;
     for (const auto& schedule : due.schedules) {
+      if (occurrences >= occurrences_a_tick) {
+        more = true;
+        break;
+      }
       try {
         steps.push_back(step(schedule, now, horizon));
-      } catch (const Unavailable& error) {
-        // Its zone cannot be read now, which is no fault of the schedule: it is looked at again with the next tick.
+        occurrences += steps.back().executions.size();
+      } catch (const std::exception& error) {
+        // Its zone cannot be read now, which is no fault of the schedule: it is looked at again with a later tick.
         host_.log(LogLevel::warn, "cron task " + schedule.task_id.text() + " must wait: " + error.what());
       }
     }
-    bool more = due.schedules.size() == schedules_a_tick;
     if (!steps.empty()) {
       const auto made = schedules_.advance(steps);
       Time earliest = Time::max();
@@ -52,7 +57,7 @@ Time CronMaterializer::tick() {
       if (earliest != Time::max()) on_made_(earliest);
     }
     failures_ = 0;
-    if (more) return now;
+    if (more && !steps.empty()) return now;
     // At most one window early; the poll finds schedules that another process has made.
     return std::min(now + poll_, due.next ? std::max(*due.next - ahead_, now + milliseconds{1}) : Time::max());
   } catch (const std::exception& error) {

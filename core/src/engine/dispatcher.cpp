@@ -34,13 +34,15 @@ void Dispatcher::stop() {
 Time Dispatcher::claim_once() {
   const Time now = clock_.now();
   const std::size_t room = held_.room();
-  const std::size_t asked = std::min(room, batch_);
-  if (asked == 0) {
+  if (room == 0) {
     behind_ = true;  // settling makes room and wakes this loop
     return now + poll_;
   }
-  // The last fifth of the room is for what is due already, lest what is only about to be keeps it waiting.
-  const Time horizon = room > capacity_ / 5 ? now + ahead_ : now;
+  // What is only about to be due may hold half of the places, lest it keeps waiting what is due.
+  const std::size_t waiting = held_.sizes().waiting;
+  const std::size_t room_ahead = capacity_ / 2 > waiting ? capacity_ / 2 - waiting : 0;
+  const Time horizon = room_ahead > 0 ? now + ahead_ : now;
+  const std::size_t asked = std::min({room, batch_, room_ahead > 0 ? room_ahead : room});
   held_.begin_claim();
   try {
     ClaimResult result = store_.claim({lease_.node(), ids_.next_token(), now, horizon, asked});

@@ -5,6 +5,9 @@
 namespace punctual {
 namespace {
 
+constexpr milliseconds minute{60'000};
+constexpr milliseconds year = std::chrono::duration_cast<milliseconds>(std::chrono::days{366});
+
 constexpr std::array<punctual_setting, 11> declared{{
     {"engine.max_in_flight", PUNCTUAL_INTEGER, "10000",
      "Executions this server holds at once, sent or waiting for their second."},
@@ -32,9 +35,11 @@ std::int64_t at_least(const Settings& settings, const char* name, std::int64_t l
   return value;
 }
 
-milliseconds positive(const Settings& settings, const char* name) {
+milliseconds at_most(const Settings& settings, const char* name, milliseconds most) {
   const milliseconds value = settings.duration(name);
-  if (value <= milliseconds{0}) throw Error(std::string(name) + ": must be more than nothing");
+  if (value <= milliseconds{0} || value > most) {
+    throw Error(std::string(name) + ": must be more than nothing and at most " + std::to_string(most.count()) + " ms");
+  }
   return value;
 }
 
@@ -46,15 +51,15 @@ EngineSettings EngineSettings::read(const Settings& settings) {
   EngineSettings out;
   out.max_in_flight = static_cast<std::size_t>(at_least(settings, "engine.max_in_flight", 1, 1'000'000));
   out.claim_batch = static_cast<std::size_t>(at_least(settings, "engine.claim_batch", 1, 100'000));
-  out.claim_ahead = positive(settings, "engine.claim_ahead");
-  out.poll_interval = positive(settings, "engine.poll_interval");
-  out.heartbeat_interval = positive(settings, "engine.heartbeat_interval");
-  out.node_timeout = positive(settings, "engine.node_timeout");
+  out.claim_ahead = at_most(settings, "engine.claim_ahead", minute);
+  out.poll_interval = at_most(settings, "engine.poll_interval", minute);
+  out.heartbeat_interval = at_most(settings, "engine.heartbeat_interval", minute);
+  out.node_timeout = at_most(settings, "engine.node_timeout", 60 * minute);
   if (out.node_timeout < 3 * out.heartbeat_interval) {
     throw Error("engine.node_timeout: must be at least three times engine.heartbeat_interval");
   }
-  out.retry_base = positive(settings, "retry.base");
-  out.retry_cap = positive(settings, "retry.cap");
+  out.retry_base = at_most(settings, "retry.base", year);
+  out.retry_cap = at_most(settings, "retry.cap", year);
   out.retry_jitter_percent = static_cast<int>(at_least(settings, "retry.jitter_percent", 0, 100));
   out.retry_client_errors = settings.boolean("delivery.retry_client_errors");
   out.compat_headers = settings.boolean("delivery.compat_headers");

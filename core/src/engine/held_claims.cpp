@@ -4,14 +4,22 @@
 
 namespace punctual {
 
-bool HeldClaims::expect(const ClaimRef& claim, TaskId task) {
-  auto state = state_.lock();
-  if (state->suspended || state->entries.size() >= capacity_) return false;
-  state->entries.emplace(claim.id, Entry{task, claim.token, Stage::expected, std::nullopt});
-  return true;
+namespace {
+
+template <class Key>
+void count_down(std::map<Key, int>& holds, const Key& key) {
+  const auto hold = holds.find(key);
+  if (--hold->second == 0) holds.erase(hold);
 }
 
-void HeldClaims::abandon(ExecutionId id) { settled({&id, 1}); }
+}  // namespace
+
+bool HeldClaims::expect(const ClaimRef& claim, OrganizationId organization, TaskId task) {
+  auto state = state_.lock();
+  if (state->suspended || state->entries.size() >= capacity_) return false;
+  state->entries.emplace(claim.id, Entry{organization, task, claim.token, Stage::expected, std::nullopt});
+  return true;
+}
 
 bool HeldClaims::begin_sending(ExecutionId id) {
   auto state = state_.lock();
@@ -41,8 +49,10 @@ void HeldClaims::absorb(std::vector<Claimed> claimed) {
   if (state->suspended) return;
   for (auto& one : claimed) {
     if (revoked.contains({one.id, one.token})) continue;
-    state->entries[one.id] = Entry{one.task_id, one.token, Stage::waiting, std::nullopt};
-    state->wheel.add(std::move(one));
+    // Of an execution that is still under way here under a lost lease the new claim is not taken: it becomes unknown to us
+    // and is given back, and by then the old one has ended.
+    const Entry entry{one.organization_id, one.task_id, one.token, Stage::waiting, std::nullopt};
+    if (state->entries.try_emplace(one.id, entry).second) state->wheel.add(std::move(one));
   }
   due_changed_.notify_all();
 }
@@ -53,7 +63,7 @@ std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
   while (!state->stopped) {
     const Time now = clock.now();
     while (auto next = state->wheel.take_due(now)) {
-      if (state->is_held(next->task_id)) {
+      if (state->is_held(*next)) {
         state->parked.push_back(std::move(*next));
         continue;
       }
@@ -66,40 +76,45 @@ std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
   return due;
 }
 
-void HeldClaims::sent(ExecutionId id, Time at) {
+void HeldClaims::sent(const ClaimRef& claim, Time at) {
   auto state = state_.lock();
-  const auto entry = state->entries.find(id);
-  if (entry != state->entries.end()) entry->second.sent_at = at;
+  const auto entry = state->entries.find(claim.id);
+  if (entry != state->entries.end() && entry->second.token == claim.token) entry->second.sent_at = at;
 }
 
-void HeldClaims::settled(std::span<const ExecutionId> ids) {
+void HeldClaims::settled(std::span<const ClaimRef> claims) {
   auto state = state_.lock();
-  for (const auto& id : ids) state->entries.erase(id);
+  for (const auto& claim : claims) {
+    const auto entry = state->entries.find(claim.id);
+    if (entry != state->entries.end() && entry->second.token == claim.token) state->entries.erase(entry);
+  }
   if (state->busy() == 0) became_idle_.notify_all();
 }
 
-HeldClaims::Hold::Hold(HeldClaims& claims, std::optional<TaskId> task) : claims_(claims), task_(task) {
+HeldClaims::Hold::Hold(HeldClaims& claims, OrganizationId organization, std::optional<TaskId> task)
+    : claims_(claims), organization_(organization), task_(task) {
   auto state = claims_.state_.lock();
   if (task_) {
     ++state->held_tasks[*task_];
   } else {
-    ++state->held_all;
+    ++state->held_organizations[organization_];
   }
   for (const auto& [id, entry] : state->entries) {
-    if (entry.stage != Stage::waiting && (!task_ || entry.task == *task_)) sending_.push_back(id);
+    if (entry.stage == Stage::waiting || entry.organization != organization_) continue;
+    if (!task_ || entry.task == *task_) sending_.push_back(id);
   }
 }
 
 HeldClaims::Hold::~Hold() {
   auto state = claims_.state_.lock();
-  if (!task_) {
-    --state->held_all;
-  } else if (--state->held_tasks[*task_] == 0) {
-    state->held_tasks.erase(*task_);
+  if (task_) {
+    count_down(state->held_tasks, *task_);
+  } else {
+    count_down(state->held_organizations, organization_);
   }
   // What is no longer held is due: back into the wheel, whose thread sends it.
   const auto kept = std::partition(state->parked.begin(), state->parked.end(),
-                                   [&](const Claimed& one) { return state->is_held(one.task_id); });
+                                   [&](const Claimed& one) { return state->is_held(one); });
   for (auto one = kept; one != state->parked.end(); ++one) state->wheel.add(std::move(*one));
   state->parked.erase(kept, state->parked.end());
   claims_.due_changed_.notify_all();

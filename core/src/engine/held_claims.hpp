@@ -31,9 +31,9 @@ class HeldClaims {
   // ---- claim at insert
 
   // Takes a place for an execution that is about to be inserted as claimed. False: no room, or suspended.
-  [[nodiscard]] bool expect(const ClaimRef& claim, TaskId task);
+  [[nodiscard]] bool expect(const ClaimRef& claim, OrganizationId organization, TaskId task);
   // The insert did not happen.
-  void abandon(ExecutionId id);
+  void abandon(const ClaimRef& claim) { settled({&claim, 1}); }
   // The insert is durable: expected becomes sending. False: the claim is no longer wanted (suspended), do not send.
   [[nodiscard]] bool begin_sending(ExecutionId id);
 
@@ -49,25 +49,27 @@ class HeldClaims {
 
   // ---- the end
 
-  void sent(ExecutionId id, Time at);
-  void settled(std::span<const ExecutionId> ids);
+  void sent(const ClaimRef& claim, Time at);
+  void settled(std::span<const ClaimRef> claims);
 
   // ---- changes of tasks
 
   class Hold {
    public:
-    Hold(HeldClaims& claims, std::optional<TaskId> task);
+    // Of one task, or (nullopt) of all tasks of the organisation.
+    Hold(HeldClaims& claims, OrganizationId organization, std::optional<TaskId> task);
     ~Hold();
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
 
-    // Executions of the task that are under way here.
+    // What of it is under way here.
     [[nodiscard]] const std::vector<ExecutionId>& sending() const noexcept { return sending_; }
     // Storage has made these void.
     void revoke(std::span<const ClaimRef> claims);
 
    private:
     HeldClaims& claims_;
+    OrganizationId organization_;
     std::optional<TaskId> task_;
     std::vector<ExecutionId> sending_;
   };
@@ -97,6 +99,7 @@ class HeldClaims {
  private:
   enum class Stage : std::uint8_t { expected, waiting, sending };
   struct Entry {
+    OrganizationId organization;
     TaskId task;
     ClaimToken token{};
     Stage stage = Stage::expected;
@@ -107,13 +110,15 @@ class HeldClaims {
     DueWheel wheel;
     std::vector<Claimed> parked;  // due, but their task is held
     std::map<TaskId, int> held_tasks;
-    int held_all = 0;
+    std::map<OrganizationId, int> held_organizations;
     bool claiming = false;
     std::set<ClaimRef> revoked;  // while claiming
     bool suspended = false;
     bool stopped = false;
 
-    [[nodiscard]] bool is_held(TaskId task) const { return held_all > 0 || held_tasks.contains(task); }
+    [[nodiscard]] bool is_held(const Claimed& one) const {
+      return held_tasks.contains(one.task_id) || held_organizations.contains(one.organization_id);
+    }
     [[nodiscard]] std::size_t busy() const { return entries.size() - wheel.size() - parked.size(); }
   };
 

@@ -16,8 +16,10 @@ Time Housekeeping::tick() {
   try {
     keys_.flush_touches();
     if (now >= next_expiry_) {
-      const bool more = maintenance_.expire_replies(now - reply_lifetime, replies_a_tick) == replies_a_tick;
-      next_expiry_ = now + (more ? seconds{1} : seconds{60});
+      if (maintenance_.expire_replies(now - reply_lifetime, replies_a_tick) == replies_a_tick) {
+        return now + milliseconds{10};  // there are more
+      }
+      next_expiry_ = now + seconds{60};
     }
   } catch (const std::exception& error) {
     metrics_.storage_errors.add();

@@ -53,7 +53,7 @@ void Sender::start(std::shared_ptr<Claimed> claimed, Time now) {
   delivery.url = claimed->url;
   delivery.timeout = claimed->timeout;
   delivery.body = std::move(claimed->body);
-  held_.sent(claimed->id, now);
+  held_.sent({claimed->id, claimed->token}, now);
   metrics_.lateness_seconds.observe(std::max(0.0, std::chrono::duration<double>(now - claimed->scheduled_for).count()));
   transport->start(std::move(delivery), [this, claimed](DeliveryOutcome&& outcome) {
     finish_({claimed, Ended::Why::delivered, std::move(outcome)});

@@ -6,6 +6,14 @@
 #include "engine/transient.hpp"
 
 namespace punctual {
+namespace {
+
+// A lost attempt may never have been sent, so it is followed by one more even where the task allows no retries.
+int attempts_after_first(const Ended& ended) {
+  return ended.why == Ended::Why::lost ? std::max(1, ended.claimed->retry_attempts) : ended.claimed->retry_attempts;
+}
+
+}  // namespace
 
 Settler::Settler(WorkStore& store, Clock& clock, Host& host, IdGenerator& ids, EngineMetrics& metrics,
                  const EngineSettings& settings, OnSettled on_settled)
@@ -66,7 +74,7 @@ void Settler::store(const std::vector<Ended>& batch) {
   Settled settled;
   for (const auto& ended : batch) {
     const Claimed& claimed = *ended.claimed;
-    settled.ids.push_back(claimed.id);
+    settled.claims.push_back({claimed.id, claimed.token});
     // A delivery is cancelled only by this server's own shutdown: somebody else shall do it, under the same attempt.
     if (ended.why == Ended::Why::delivered && ended.outcome.result == DeliveryResult::cancelled) {
       released.push_back({claimed.id, claimed.token});
@@ -145,7 +153,7 @@ Settlement Settler::settlement(const Ended& ended) {
   if (verdict.disables_task) {
     out.disable = AuditEntry{claimed.organization_id, out.finished_at,        "system",
                              "task.disabled",         claimed.task_id.text(), "The target answered 410 Gone"};
-  } else if (verdict.retryable && claimed.attempt <= claimed.retry_attempts) {
+  } else if (verdict.retryable && claimed.attempt <= attempts_after_first(ended)) {
     const double chance = std::uniform_real_distribution<double>{0, 1}(random_);
     const RetryPolicy policy{settings_.retry_base, settings_.retry_cap, settings_.retry_jitter_percent};
     out.retry = Retry{ids_.next<ExecutionId>(out.finished_at),

@@ -35,7 +35,7 @@ struct Ended {
 class Settler {
  public:
   struct Settled {
-    std::vector<ExecutionId> ids;  // whose claims have ended
+    std::vector<ClaimRef> claims;  // which have ended
     std::optional<Time> next_due;  // the earliest retry, or now when a queue may go on
   };
   using OnSettled = std::function<void(const Settled&)>;

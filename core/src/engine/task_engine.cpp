@@ -96,11 +96,19 @@ struct TaskEngine::Parts {
         housekeeping(storage.maintenance(), keys, held, clock, host, metrics) {}
 
   void after_settling(const Settler::Settled& settled) {
-    held.settled(settled.ids);
+    held.settled(settled.claims);
     if (!dispatcher.keeps_up()) {
       dispatcher.wake(clock.now());
     } else if (settled.next_due) {
       dispatcher.wake(*settled.next_due);
+    }
+  }
+
+  void give_back(std::span<const ClaimRef> claims) noexcept {
+    try {
+      storage.work().release(claims);
+    } catch (const std::exception& error) {
+      host.log(LogLevel::warn, std::string("waiting executions could not be returned: ") + error.what());
     }
   }
 
@@ -114,7 +122,7 @@ struct TaskEngine::Parts {
     if (!work.execution || work.execution->scheduled_for > now || work.task.spec.queue) return false;
     if (!dispatcher.keeps_up()) return false;
     const ClaimToken token = ids.next_token();
-    if (!held.expect({work.execution->id, token}, work.task.id)) return false;
+    if (!held.expect({work.execution->id, token}, work.task.organization_id, work.task.id)) return false;
     work.claim = token;
     return true;
   }
@@ -133,9 +141,9 @@ struct TaskEngine::Parts {
 
   // A change of a task: `write` is called with the executions under way here, until it is not `stale`.
   template <class Write>
-  Reply change(std::optional<TaskId> task, StoredReply& reply, Write write) {
+  Reply change(const Principal& principal, std::optional<TaskId> task, StoredReply& reply, Write write) {
     for (int attempt = 1;; ++attempt) {
-      HeldClaims::Hold hold(held, task);
+      HeldClaims::Hold hold(held, principal.organization_id, task);
       TaskWriteOutcome outcome = write(hold.sending());
       hold.revoke(outcome.revoked);
       switch (outcome.result) {
@@ -182,7 +190,7 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   };
   parts_->cron.stop();
   parts_->dispatcher.stop();
-  (void)parts_->held.suspend();
+  parts_->give_back(parts_->held.suspend());
   for (Transport* transport : parts_->transports) transport->drain(left());
   // Results must be stored even when the deliveries took all the time.
   const milliseconds to_store = std::max(left(), milliseconds{2000});
@@ -237,11 +245,11 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   try {
     outcome = parts_->intake.submit(work);
   } catch (...) {
-    if (claimed) parts_->held.abandon(work.execution->id);
+    if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
     throw;
   }
   if (outcome.result != WriteResult::applied) {
-    if (claimed) parts_->held.abandon(work.execution->id);
+    if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
     if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
     if (outcome.result == WriteResult::key_reused) throw KeyReused();
     throw NotFound("The organisation does not exist any more");
@@ -262,7 +270,7 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
   parts_->refuse_when_draining();
   StoredReply reply;
   TaskUpdate update;
-  Reply done = parts_->change(id, reply, [&](std::span<const ExecutionId> sending) {
+  Reply done = parts_->change(request.principal, id, reply, [&](std::span<const ExecutionId> sending) {
     const Task before = find_task(request.principal, id);
     const Time now = this->now();
     update = {};
@@ -300,7 +308,7 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
 Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredReply& reply) {
   parts_->refuse_when_draining();
   StoredReply content = reply;
-  return parts_->change(id, content, [&](std::span<const ExecutionId> sending) {
+  return parts_->change(request.principal, id, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
     return parts_->storage.tasks().remove(
         {request.principal.organization_id, id, now, sending, record(request, now, reply)});
@@ -310,7 +318,7 @@ Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredRep
 Reply TaskEngine::delete_queue(const Request& request, std::string_view queue, const Render<std::size_t>& render) {
   parts_->refuse_when_draining();
   StoredReply content;
-  return parts_->change(std::nullopt, content, [&](std::span<const ExecutionId> sending) {
+  return parts_->change(request.principal, std::nullopt, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
     return parts_->storage.tasks().remove_queue(
         {request.principal.organization_id, {}, now, sending, record(request, now, {})}, queue,

@@ -10,8 +10,9 @@ void Connection::run() {
 }
 
 void Connection::serve(OpenConnections::Place& place) {
-  const TimedSocket wire(socket().impl()->sockfd());
-  const auto peer = IpAddress::from_socket(wire.descriptor());
+  const int descriptor = socket().impl()->sockfd();
+  const TimedSocket wire(descriptor, place);
+  const auto peer = IpAddress::from_socket(descriptor);
   RequestReader reader(wire, server_.settings().read);
   for (;;) {
     const auto idle_until = std::chrono::steady_clock::now() + server_.settings().idle_time;

@@ -12,6 +12,8 @@ class Connection final : public Poco::Net::TCPServerConnection {
   Connection(const Poco::Net::StreamSocket& socket, Server& server)
       : Poco::Net::TCPServerConnection(socket), server_(server) {}
 
+  ~Connection() override { server_.connection_ended(); }
+
   void run() override;
 
  private:

@@ -53,10 +53,16 @@ Doorman::Doorman(std::function<bool()> relieve)
 }
 
 Doorman::~Doorman() {
+  stop();
+  ::close(wake_);
+}
+
+void Doorman::stop() {
+  if (!thread_.joinable()) return;
   stop_ = true;
   wake();
   thread_.join();
-  ::close(wake_);
+  guests_.clear();
 }
 
 void Doorman::wake() {

@@ -18,7 +18,10 @@ class Doorman {
  public:
   // `relieve` is called on the doorman's thread after each call of watch(), and again every 100 ms as long as it returns true.
   explicit Doorman(std::function<bool()> relieve);
-  ~Doorman();  // ends the thread; what it holds is closed
+  ~Doorman();
+
+  // Ends the thread; what it holds is closed. Once; afterwards the functions below do nothing of use.
+  void stop();
 
   // Any thread. The reply has been sent: nothing more is.
   void see_off(const Poco::Net::StreamSocket& socket);

@@ -33,7 +33,7 @@ FrontMetrics::FrontMetrics(Metrics& metrics, std::span<const std::string_view> t
       limited_sign_ins(limited(metrics, "sign_in")),
       internal_errors(metrics.counter("punctual_http_internal_errors_total", "Requests answered 500")),
       metrics_(metrics),
-      threads_busy_(metrics.gauge("punctual_http_threads_busy", "Threads that serve a connection")),
+      threads_busy_(metrics.gauge("punctual_http_threads_busy", "Threads that handle a request")),
       connections_queued_(metrics.gauge("punctual_http_connections_queued", "Connections that wait for a thread")),
       connections_open_(metrics.gauge("punctual_http_connections_open", "Connections that have a thread")),
       last_(templates.size()),

@@ -14,9 +14,9 @@
 namespace punctual {
 
 struct ServerLoad {
-  std::size_t threads_busy = 0;
-  std::size_t connections_queued = 0;
-  std::size_t connections_open = 0;
+  std::size_t threads_busy = 0;        // that do not wait for their clients
+  std::size_t connections_queued = 0;  // that wait for a thread
+  std::size_t connections_open = 0;    // that have a thread
 };
 
 class FrontMetrics {

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "frontend/timed_socket.hpp"
+#include "frontend/steady_time.hpp"
 
 namespace punctual {
 

@@ -14,12 +14,15 @@ namespace punctual {
 
 namespace {
 
-constexpr std::chrono::seconds first_request_grace{1};
+constexpr std::chrono::seconds grace{1};
 
 }  // namespace
 
 OpenConnections::Place::Place(OpenConnections& all, int descriptor)
-    : all_(all), descriptor_(descriptor), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : all_(all),
+      descriptor_(descriptor),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      since_(std::chrono::steady_clock::now()) {
   const std::lock_guard lock(all_.mutex_);
   here_ = all_.open_.insert(all_.open_.end(), this);
 }
@@ -43,23 +46,36 @@ void OpenConnections::Place::tell() {
 }
 
 bool OpenConnections::Place::wait_for_request(SteadyTime deadline) {
+  since_ = std::chrono::steady_clock::now();
+  const bool came = wait(POLLIN, deadline, served_ ? Wait::next_request : Wait::first_request);
+  since_ = std::chrono::steady_clock::now();
+  served_ = true;
+  // A request that came as its connection was told to end is served: what was said counts after it.
+  std::uint64_t told = 0;
+  if (came) [[maybe_unused]]
+    const auto got = ::read(wake_, &told, sizeof told);
+  return came;
+}
+
+bool OpenConnections::Place::wait_for_client(short events, SteadyTime deadline) {
+  return wait(events, deadline, Wait::middle);
+}
+
+bool OpenConnections::Place::wait(short events, SteadyTime deadline, Wait kind) {
   {
     const std::lock_guard lock(all_.mutex_);
-    idle_ = true;
-    idle_since_ = std::chrono::steady_clock::now();
-    idle_here_ = all_.idle_.insert(all_.idle_.end(), this);
-    if (all_.ending_) tell();
+    kind_ = kind;
+    waiting_here_ = all_.waiting_.insert(all_.waiting_.end(), this);
+    if (all_.ending_ && kind != Wait::middle) tell();
   }
-  std::array<pollfd, 2> entries{pollfd{descriptor_, POLLIN, 0}, pollfd{wake_, POLLIN, 0}};
+  std::array<pollfd, 2> entries{pollfd{descriptor_, events, 0}, pollfd{wake_, POLLIN, 0}};
   int ready = 0;
   do {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     ready = ::poll(entries.data(), entries.size(), static_cast<int>(std::clamp<long long>(left, 0, 86'400'000)));
   } while (ready < 0 && errno == EINTR);
   const std::lock_guard lock(all_.mutex_);
-  all_.idle_.erase(idle_here_);
-  idle_ = false;
-  served_ = true;
+  all_.waiting_.erase(waiting_here_);
   return entries[0].revents != 0;
 }
 
@@ -72,19 +88,25 @@ std::size_t OpenConnections::make_room(std::size_t waiting) {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   std::size_t told = 0;
-  for (auto* place : idle_) {
-    if (leaving_ >= waiting) break;
-    if (place->told_ || (!place->served_ && now - place->idle_since_ < first_request_grace)) continue;
-    place->tell();
-    ++told;
-  }
+  const auto tell_those = [&](auto may_end) {
+    for (auto* place : waiting_) {
+      if (leaving_ >= waiting) return;
+      if (place->told_ || !may_end(*place)) continue;
+      place->tell();
+      ++told;
+    }
+  };
+  tell_those([](const Place& place) { return place.kind_ == Place::Wait::next_request; });
+  tell_those([&](const Place& place) { return now - place.since_ >= grace; });
   return told;
 }
 
 void OpenConnections::end_idle() {
   const std::lock_guard lock(mutex_);
   ending_ = true;
-  for (auto* place : idle_) place->tell();
+  for (auto* place : waiting_) {
+    if (place->kind_ != Place::Wait::middle) place->tell();
+  }
 }
 
 void OpenConnections::break_all() {
@@ -97,9 +119,9 @@ bool OpenConnections::wait_until_none(SteadyTime deadline) {
   return none_left_.wait_until(lock, deadline, [&] { return open_.empty(); });
 }
 
-std::size_t OpenConnections::count() const {
+OpenConnections::Counts OpenConnections::counts() const {
   const std::lock_guard lock(mutex_);
-  return open_.size();
+  return {open_.size(), waiting_.size()};
 }
 
 }  // namespace punctual

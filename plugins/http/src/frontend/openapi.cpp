@@ -65,7 +65,8 @@ object task_input_schema() {
   auto schema = shape(std::move(properties));
   schema["additionalProperties"] = false;
   schema["description"] =
-      "At most one of cron, delay and run_at; none: at once. May be wrapped in {\"task\":…}. In a change only the "
+      "A new task needs url. At most one of cron, delay and run_at; none: at once. May be wrapped in {\"task\":…}. In "
+      "a change only the "
       "fields that "
       "are given change.";
   return schema;

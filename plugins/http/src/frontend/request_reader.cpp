@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t receive_size = 16384;
 constexpr std::size_t max_discard = 1 << 20;
+constexpr std::size_t max_kept = 65536;  // of memory between two requests
 constexpr std::size_t max_chunk_line = 1024;
 constexpr std::size_t max_trailer_bytes = 8192;
 
@@ -45,7 +46,7 @@ void RequestReader::skip_blank_lines() {
 const RequestHead* RequestReader::read_head() {
   const auto deadline = within(limits_.header_time);
   body_.clear();
-  if (body_.capacity() > (std::size_t{1} << 20)) body_.shrink_to_fit();
+  if (body_.capacity() > max_kept) body_.shrink_to_fit();
   state_ = Body::none;
   skip_blank_lines();
   std::size_t looked = 0;

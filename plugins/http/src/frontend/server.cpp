@@ -4,6 +4,8 @@
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/SocketAddress.h>
 
+#include <algorithm>
+
 #include "frontend/connection.hpp"
 #include "punctual/errors.hpp"
 
@@ -67,6 +69,8 @@ void Server::start() {
   threads_ = std::make_unique<Poco::ThreadPool>("http", 1, settings_.max_threads * 2 + 1);
   Poco::Net::TCPServerParams::Ptr params = new Poco::Net::TCPServerParams;
   params->setMaxThreads(settings_.max_threads);
+  // Poco's dispatcher may miss its wake-up when it is stopped, and then waits this long.
+  params->setThreadIdleTime(Poco::Timespan(0, 200'000));
   params->setMaxQueued(settings_.max_queued + settings_.max_threads);  // admit() refuses before Poco would drop one
   listener_ = std::make_unique<Poco::Net::TCPServer>(new ConnectionFactory(*this), *threads_, socket, params);
   listener_->setConnectionFilter(new AdmissionFilter(*this));
@@ -75,38 +79,43 @@ void Server::start() {
 
 std::string Server::address() const { return listener_->socket().address().toString(); }
 
+int Server::waiting() const {
+  // What Poco refused (it could not start a thread) never becomes a connection that ends.
+  return std::max(admitted_ - listener_->refusedConnections() - settings_.max_threads, 0);
+}
+
 bool Server::admit(const Poco::Net::StreamSocket& socket) {
-  const auto queued = listener_->queuedConnections();
-  const bool all_busy = listener_->currentConnections() + queued >= settings_.max_threads;
-  if (stopping_ || (all_busy && queued >= settings_.max_queued)) {
+  ++admitted_;
+  const int waits = waiting();
+  if (stopping_ || waits > settings_.max_queued) {
+    --admitted_;
     metrics_.connections_refused.add();
     doorman_.refuse(socket);
     return false;
   }
-  if (all_busy) {
-    make_room(queued + 1);
+  if (waits > 0) {
+    make_room(waits);
     doorman_.watch();  // for those that cannot be ended yet
   }
   return true;
 }
 
-void Server::make_room(int waiting) {
-  const auto told = connections_.make_room(static_cast<std::size_t>(waiting));
+void Server::make_room(int wanted) {
+  const auto told = connections_.make_room(static_cast<std::size_t>(wanted));
   if (told > 0) metrics_.idle_connections_ended.add(static_cast<double>(told));
 }
 
-bool Server::short_of_threads() const {
-  return listener_->queuedConnections() > 0 && listener_->currentConnections() >= settings_.max_threads;
-}
+bool Server::short_of_threads() const { return waiting() > 0; }
 
 bool Server::relieve() {
-  if (short_of_threads()) make_room(listener_->queuedConnections());
-  return listener_->currentConnections() >= settings_.max_threads;
+  const int waits = waiting();
+  if (waits > 0) make_room(waits);
+  return waits > 0;
 }
 
 ServerLoad Server::load() const {
-  return {static_cast<std::size_t>(listener_->currentConnections()),
-          static_cast<std::size_t>(listener_->queuedConnections()), connections_.count()};
+  const auto counts = connections_.counts();
+  return {counts.open - counts.waiting_for_client, static_cast<std::size_t>(waiting()), counts.open};
 }
 
 void Server::stop(milliseconds limit) noexcept {
@@ -114,12 +123,13 @@ void Server::stop(milliseconds limit) noexcept {
   try {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     connections_.end_idle();
-    while (listener_->queuedConnections() > 0 && std::chrono::steady_clock::now() < deadline) {
+    while (waiting() > 0 && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(milliseconds{5});
     }
     if (!connections_.wait_until_none(deadline)) connections_.break_all();
     listener_->stop();
     threads_->joinAll();
+    doorman_.stop();
   } catch (const Poco::Exception&) {
     // Joining fails only for a thread that has ended.
   }

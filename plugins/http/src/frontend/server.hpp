@@ -64,6 +64,7 @@ class Server {
   [[nodiscard]] ServerLoad load() const;
 
   // For a connection.
+  void connection_ended() { --admitted_; }
   [[nodiscard]] const ServerSettings& settings() const { return settings_; }
   [[nodiscard]] RequestHandler& handler() { return handler_; }
   [[nodiscard]] FrontMetrics& metrics() { return metrics_; }
@@ -74,8 +75,9 @@ class Server {
   friend class AdmissionFilter;
   // Whether a connection that has just been accepted may wait for a thread; it is answered otherwise.
   [[nodiscard]] bool admit(const Poco::Net::StreamSocket& socket);
-  // Ends idle connections for so many that wait.
-  void make_room(int waiting);
+  // How many connections wait for a thread. Poco's own figures leave out those that are just being handed over.
+  [[nodiscard]] int waiting() const;
+  void make_room(int wanted);
   // Whether there may be more to do soon.
   [[nodiscard]] bool relieve();
 
@@ -84,6 +86,7 @@ class Server {
   FrontMetrics& metrics_;
   OpenConnections connections_;
   std::atomic<bool> stopping_{false};
+  std::atomic<int> admitted_{0};  // connections that have been given to Poco and have not ended
   std::unique_ptr<Poco::ThreadPool> threads_;
   std::unique_ptr<Poco::Net::TCPServer> listener_;
   Doorman doorman_;  // last: its thread uses the others

@@ -10,23 +10,13 @@
 
 namespace punctual {
 
-bool TimedSocket::wait(short events, SteadyTime deadline) const {
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    pollfd entry{descriptor_, events, 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(std::clamp<long long>(left, 0, 3'600'000)));
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
-    if (ready == 0 && left <= 3'600'000) return false;
-  }
-}
-
 std::optional<std::size_t> TimedSocket::receive(char* buffer, std::size_t size, SteadyTime deadline) const {
   for (;;) {
     const auto got = ::recv(descriptor_, buffer, size, MSG_DONTWAIT);
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return 0;
-    if (!wait(POLLIN, deadline)) return std::nullopt;
+    if (!place_.wait_for_client(POLLIN, deadline)) return std::nullopt;
   }
 }
 
@@ -41,7 +31,7 @@ bool TimedSocket::send(std::string_view first, std::string_view second, SteadyTi
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-      if (!wait(POLLOUT, deadline)) return false;
+      if (!place_.wait_for_client(POLLOUT, deadline)) return false;
       continue;
     }
     const auto of_first = std::min(first.size(), static_cast<std::size_t>(sent));

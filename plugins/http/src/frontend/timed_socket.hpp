@@ -2,19 +2,19 @@
 // call, so that a client that sends a byte now and then still meets its limit. Used by one thread at a time.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string_view>
 
+#include "frontend/open_connections.hpp"
+#include "frontend/steady_time.hpp"
+
 namespace punctual {
 
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-// Borrows the descriptor.
+// Borrows the socket and its place, which can cut a wait short as if the deadline had passed.
 class TimedSocket {
  public:
-  explicit TimedSocket(int descriptor) : descriptor_(descriptor) {}
+  TimedSocket(int descriptor, OpenConnections::Place& place) : descriptor_(descriptor), place_(place) {}
 
   // At least one byte into `buffer`: how many. 0: the peer has ended, or the connection is broken. nullopt: the deadline has
   // passed first.
@@ -23,12 +23,9 @@ class TimedSocket {
   // Sends all of both texts, in one call where the socket takes it. False: broken, or the deadline has passed.
   [[nodiscard]] bool send(std::string_view first, std::string_view second, SteadyTime deadline) const;
 
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
  private:
-  [[nodiscard]] bool wait(short events, SteadyTime deadline) const;
-
   int descriptor_;
+  OpenConnections::Place& place_;
 };
 
 }  // namespace punctual
