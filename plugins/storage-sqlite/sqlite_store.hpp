@@ -42,6 +42,7 @@ class SqliteStore final : public Storage {
   // For tests of this backend alone.
   [[nodiscard]] Writer& writer() noexcept { return writer_; }
   [[nodiscard]] ReaderPool& readers() noexcept { return readers_; }
+  [[nodiscard]] ReaderPool& page_readers() noexcept { return page_readers_; }
 
  private:
   struct Options {

@@ -2,13 +2,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "support/process.hpp"
 #include "punctual/ids.hpp"
+#include "support/process.hpp"
 
 using namespace punctual;
 using Catch::Contains;
-using test::lines_of;
-using test::TempFolder;
+using testing::lines_of;
+using testing::TempFolder;
 
 namespace {
 
@@ -16,9 +16,9 @@ namespace {
 struct Commands {
   TempFolder folder;
 
-  test::Ended run(std::vector<std::string> arguments) const {
+  testing::Ended run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.end(), {"--storage", folder.storage()});
-    return test::punctual(arguments);
+    return testing::punctual(arguments);
   }
   [[nodiscard]] std::string make_key(const std::string& organization) const {
     return lines_of(run({"key", "create", "--org", organization}).out).at(0);

@@ -4,8 +4,8 @@
 
 using namespace punctual;
 using Catch::Contains;
-using test::lines_of;
-using test::TempFolder;
+using testing::lines_of;
+using testing::TempFolder;
 
 namespace {
 
@@ -14,7 +14,7 @@ const std::string plugins = PUNCTUAL_PLUGINS;
 }  // namespace
 
 TEST_CASE("plugin list names the plugins beside the executable") {
-  const auto run = test::punctual({"plugin", "list"});
+  const auto run = testing::punctual({"plugin", "list"});
   CHECK(run.exit_code == 0);
   CHECK_THAT(run.out, Contains("storage-sqlite  storage") && Contains("http-frontend  frontend"));
   CHECK(run.err.empty());
@@ -23,7 +23,7 @@ TEST_CASE("plugin list names the plugins beside the executable") {
 TEST_CASE("plugin list takes another folder") {
   const TempFolder folder;
   std::filesystem::copy(plugins + "/storage-sqlite.so", folder.path());
-  const auto run = test::punctual({"plugin", "list", "--plugins", folder.path()});
+  const auto run = testing::punctual({"plugin", "list", "--plugins", folder.path()});
   CHECK(run.exit_code == 0);
   CHECK(lines_of(run.out).size() == 1);
 }
@@ -32,7 +32,7 @@ TEST_CASE("plugin list of a folder with a bad file names it and fails, and still
   const TempFolder folder;
   std::filesystem::copy(plugins + "/storage-sqlite.so", folder.path());
   const auto bad = folder.write("bad.so", "this is no library");
-  const auto run = test::punctual({"plugin", "list", "--plugins", folder.path()});
+  const auto run = testing::punctual({"plugin", "list", "--plugins", folder.path()});
   CHECK(run.exit_code == 1);
   CHECK_THAT(run.out, Contains("storage-sqlite"));
   REQUIRE(lines_of(run.err).size() == 1);
@@ -40,14 +40,14 @@ TEST_CASE("plugin list of a folder with a bad file names it and fails, and still
 }
 
 TEST_CASE("a folder of plugins that is not there is one line") {
-  const auto run = test::punctual({"plugin", "list", "--plugins", "/nowhere/at/all"});
+  const auto run = testing::punctual({"plugin", "list", "--plugins", "/nowhere/at/all"});
   CHECK(run.exit_code == 1);
   CHECK(lines_of(run.err).size() == 1);
 }
 
 TEST_CASE("plugin check passes the plugins that are shipped") {
   const std::string name = GENERATE("storage-sqlite.so", "http.so");
-  const auto run = test::punctual({"plugin", "check", plugins + "/" + name});
+  const auto run = testing::punctual({"plugin", "check", plugins + "/" + name});
   INFO(run.err);
   CHECK(run.exit_code == 0);
   CHECK_FALSE(run.out.empty());
@@ -57,14 +57,14 @@ TEST_CASE("plugin check of a bad file is one line and exit code 1") {
   const TempFolder folder;
   (void)folder.write("text.so", "this is no library");
   const std::string file = folder.path() / GENERATE("text.so", "missing.so");
-  const auto run = test::punctual({"plugin", "check", file});
+  const auto run = testing::punctual({"plugin", "check", file});
   CHECK(run.exit_code == 1);
   REQUIRE(lines_of(run.err).size() == 1);
   CHECK_THAT(run.err, Catch::StartsWith("punctual: " + file));
 }
 
 TEST_CASE("plugin check refuses a setting that the plugin does not know") {
-  const auto run = test::punctual({"plugin", "check", plugins + "/storage-sqlite.so", "--set", "sqlite.redaers=2"});
+  const auto run = testing::punctual({"plugin", "check", plugins + "/storage-sqlite.so", "--set", "sqlite.redaers=2"});
   CHECK(run.exit_code == 1);
   CHECK_THAT(run.err, Contains("sqlite.readers"));
 }
@@ -74,7 +74,7 @@ TEST_CASE("a refused plugin stops commands that need the store") {
   std::filesystem::copy(plugins + "/storage-sqlite.so", folder.path());
   const auto bad = folder.write("bad.so", "this is no library");
   const std::string command = GENERATE("serve", "migrate");
-  const auto run = test::punctual({command, "--plugins", folder.path(), "--storage", folder.storage()});
+  const auto run = testing::punctual({command, "--plugins", folder.path(), "--storage", folder.storage()});
   CHECK(run.exit_code == 1);
   REQUIRE(lines_of(run.err).size() == 1);
   CHECK_THAT(run.err, Catch::StartsWith("punctual: " + bad.string()));

@@ -15,9 +15,9 @@
 using namespace punctual;
 using namespace std::chrono_literals;
 using Catch::Contains;
-using test::lines_of;
-using test::RunningServer;
-using test::TempFolder;
+using testing::lines_of;
+using testing::RunningServer;
+using testing::TempFolder;
 
 namespace {
 
@@ -28,7 +28,8 @@ struct Store {
 
 // The status code of a request with this key.
 std::string status_of(const std::string& url, const std::string& key) {
-  return test::shell("curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer " + key + "' '" + url + "'").out;
+  return testing::shell("curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer " + key + "' '" + url + "'")
+      .out;
 }
 
 // The reply to a pasted line, once it holds `text`; what it was at the end of the time otherwise.
@@ -36,7 +37,7 @@ std::string reply_with(const std::string& line, const std::string& text) {
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   std::string reply;
   do {
-    reply = test::shell(line + " -s").out;
+    reply = testing::shell(line + " -s").out;
   } while (reply.find(text) == std::string::npos && std::chrono::steady_clock::now() < deadline);
   return reply;
 }
@@ -105,7 +106,7 @@ struct BusyServer : Store {
                           "' -H 'Content-Type: application/json' -d '{\"url\":\"" + target.url() + "\"}'";
 
   BusyServer() {
-    (void)test::shell(post_task);
+    (void)testing::shell(post_task);
     target.take();
     server.process().signal(SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -138,13 +139,13 @@ TEST_CASE_METHOD(Store, "a server passes over SIGHUP and SIGPIPE") {
   RunningServer server(storage);
   server.process().signal(SIGHUP);
   server.process().signal(SIGPIPE);
-  CHECK(test::shell("curl -sf '" + server.url() + "/health'").exit_code == 0);
+  CHECK(testing::shell("curl -sf '" + server.url() + "/health'").exit_code == 0);
   CHECK(server.stop().exit_code == 0);
 }
 
 TEST_CASE_METHOD(Store, "a second server on one store is refused with one line") {
   RunningServer server(storage);
-  test::Process second({PUNCTUAL_EXECUTABLE, "serve", "--listen", "127.0.0.1:0", "--storage", storage});
+  testing::Process second({PUNCTUAL_EXECUTABLE, "serve", "--listen", "127.0.0.1:0", "--storage", storage});
   const auto ended = second.wait();
   CHECK(ended.exit_code == 1);
   CHECK(ended.err.find("ready at") == std::string::npos);
@@ -156,7 +157,7 @@ TEST_CASE_METHOD(Store, "an address in use is one line and leaves the store free
   RunningServer server(storage);
   const std::string address = server.url().substr(7);
   const TempFolder other;
-  const auto refused = test::punctual({"serve", "--listen", address, "--storage", other.storage()});
+  const auto refused = testing::punctual({"serve", "--listen", address, "--storage", other.storage()});
   CHECK(refused.exit_code == 1);
   CHECK_FALSE(line_with(refused.err, "punctual: ").empty());
   RunningServer again(other.storage());
@@ -165,15 +166,15 @@ TEST_CASE_METHOD(Store, "an address in use is one line and leaves the store free
 
 TEST_CASE_METHOD(Store, "an organisation and a key made while a server runs work there at once") {
   RunningServer server(storage);
-  CHECK(test::punctual({"org", "create", "acme", "--storage", storage}).exit_code == 0);
-  const auto made = test::punctual({"key", "create", "--org", "acme", "--storage", storage});
+  CHECK(testing::punctual({"org", "create", "acme", "--storage", storage}).exit_code == 0);
+  const auto made = testing::punctual({"key", "create", "--org", "acme", "--storage", storage});
   REQUIRE(made.exit_code == 0);
   CHECK(status_of(server.url() + "/api/v1/tasks", lines_of(made.out).at(0)) == "200");
 }
 
 TEST_CASE_METHOD(Store, "a key made while no server runs works in the next one") {
-  (void)test::punctual({"org", "create", "acme", "--storage", storage});
-  const auto made = test::punctual({"key", "create", "--org", "acme", "--storage", storage});
+  (void)testing::punctual({"org", "create", "acme", "--storage", storage});
+  const auto made = testing::punctual({"key", "create", "--org", "acme", "--storage", storage});
   REQUIRE(made.exit_code == 0);
   RunningServer server(storage);
   CHECK(status_of(server.url() + "/api/v1/tasks", lines_of(made.out).at(0)) == "200");
@@ -181,10 +182,11 @@ TEST_CASE_METHOD(Store, "a key made while no server runs works in the next one")
 
 TEST_CASE_METHOD(Store, "a key revoked while a server runs is refused there within seconds") {
   RunningServer server(storage);
-  (void)test::punctual({"org", "create", "acme", "--storage", storage});
-  const std::string key = lines_of(test::punctual({"key", "create", "--org", "acme", "--storage", storage}).out).at(0);
+  (void)testing::punctual({"org", "create", "acme", "--storage", storage});
+  const std::string key =
+      lines_of(testing::punctual({"key", "create", "--org", "acme", "--storage", storage}).out).at(0);
   REQUIRE(status_of(server.url() + "/api/v1/tasks", key) == "200");
-  CHECK(test::punctual({"key", "revoke", key.substr(0, key.find('.')), "--storage", storage}).exit_code == 0);
+  CHECK(testing::punctual({"key", "revoke", key.substr(0, key.find('.')), "--storage", storage}).exit_code == 0);
   const auto deadline = std::chrono::steady_clock::now() + 8s;
   std::string status;
   while ((status = status_of(server.url() + "/api/v1/tasks", key)) == "200" &&
@@ -199,12 +201,12 @@ TEST_CASE_METHOD(Store, "serve --dev prints lines that work when pasted") {
   const std::string out = server.process().out();
   const std::string create = line_with(out, "curl -X POST");
   REQUIRE_FALSE(create.empty());
-  CHECK_THAT(test::shell(create + " -s").out, Contains("\"execution_id\""));
+  CHECK_THAT(testing::shell(create + " -s").out, Contains("\"execution_id\""));
   CHECK_THAT(reply_with(line_with(out, "/executions"), "\"success\""), Contains("\"success\""));
 }
 
 TEST_CASE_METHOD(Store, "serve --dev prints the real port even where every address is listened at") {
-  test::Process process({PUNCTUAL_EXECUTABLE, "serve", "--dev", "--listen", "0.0.0.0:0", "--storage", storage});
+  testing::Process process({PUNCTUAL_EXECUTABLE, "serve", "--dev", "--listen", "0.0.0.0:0", "--storage", storage});
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   while (process.err().find("ready at") == std::string::npos && process.runs() &&
          std::chrono::steady_clock::now() < deadline) {
@@ -239,7 +241,7 @@ TEST_CASE_METHOD(Store, "the log of serve --dev shows no secret") {
 
 TEST_CASE_METHOD(Store, "serve without --dev makes no organisation") {
   RunningServer server(storage);
-  CHECK(test::punctual({"org", "list", "--storage", storage}).out.empty());
+  CHECK(testing::punctual({"org", "list", "--storage", storage}).out.empty());
 }
 
 TEST_CASE_METHOD(BusyServer, "a second signal ends the server at once") {

@@ -1,21 +1,21 @@
 #include <catch2/catch.hpp>
 
-#include "support/process.hpp"
 #include "punctual/version.h"
+#include "support/process.hpp"
 
 using namespace punctual;
 using Catch::Contains;
-using test::lines_of;
+using testing::lines_of;
 
 TEST_CASE("the option --version prints the version alone") {
-  const auto run = test::punctual({"--version"});
+  const auto run = testing::punctual({"--version"});
   CHECK(run.exit_code == 0);
   CHECK(run.out == "punctual " PUNCTUAL_VERSION "\n");
   CHECK(run.err.empty());
 }
 
 TEST_CASE("the help names every command") {
-  const auto run = test::punctual({"--help"});
+  const auto run = testing::punctual({"--help"});
   CHECK(run.exit_code == 0);
   for (const std::string command : {"serve", "migrate", "org", "key", "cron", "plugin"})
     CHECK_THAT(run.out, Contains(command));
@@ -30,7 +30,7 @@ TEST_CASE("the help of every command names the common options") {
       std::vector<std::string>{"plugin", "list"}, std::vector<std::string>{"plugin", "check"});
   auto arguments = command;
   arguments.push_back("--help");
-  const auto run = test::punctual(arguments);
+  const auto run = testing::punctual(arguments);
   CHECK(run.exit_code == 0);
   for (const std::string option : {"--config", "--storage", "--plugins", "--set"})
     CHECK_THAT(run.out, Contains(option));
@@ -42,7 +42,7 @@ TEST_CASE("arguments that make no sense are one line and exit code 2") {
                std::vector<std::string>{"org", "create"}, std::vector<std::string>{"key", "create"},
                std::vector<std::string>{"serve", "--bogus"}, std::vector<std::string>{"org", "list", "extra"},
                std::vector<std::string>{"migrate", "--set"}, std::vector<std::string>{"cron", "next"});
-  const auto run = test::punctual(arguments);
+  const auto run = testing::punctual(arguments);
   CHECK(run.exit_code == 2);
   CHECK(run.out.empty());
   REQUIRE(lines_of(run.err).size() == 1);
@@ -50,41 +50,42 @@ TEST_CASE("arguments that make no sense are one line and exit code 2") {
 }
 
 TEST_CASE("what follows one --set is an argument of the command again") {
-  const test::TempFolder folder;
-  const auto run = test::punctual({"org", "create", "--set", "log.level=error", "acme", "--storage", folder.storage()});
+  const testing::TempFolder folder;
+  const auto run =
+      testing::punctual({"org", "create", "--set", "log.level=error", "acme", "--storage", folder.storage()});
   CHECK(run.exit_code == 0);
 }
 
 TEST_CASE("an unknown setting is refused with the near one") {
-  const test::TempFolder folder;
-  const auto run = test::punctual({"org", "list", "--storage", folder.storage(), "--set", "storage.ulr=x"});
+  const testing::TempFolder folder;
+  const auto run = testing::punctual({"org", "list", "--storage", folder.storage(), "--set", "storage.ulr=x"});
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.err, Contains("storage.ulr") && Contains("storage.url"));
   CHECK(lines_of(run.err).size() == 1);
 }
 
 TEST_CASE("an unknown setting in the file is refused") {
-  const test::TempFolder folder;
+  const testing::TempFolder folder;
   const auto file = folder.write("punctual.toml", "[server]\nshutdown_dedline = \"5s\"\n");
-  const auto run = test::punctual({"org", "list", "--storage", folder.storage(), "--config", file});
+  const auto run = testing::punctual({"org", "list", "--storage", folder.storage(), "--config", file});
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.err, Contains("server.shutdown_deadline") && Contains("punctual.toml"));
 }
 
 TEST_CASE("the store is named by file, environment and option, the later winning") {
-  const test::TempFolder folder;
-  const test::TempFolder other;
+  const testing::TempFolder folder;
+  const testing::TempFolder other;
   const auto file = folder.write("punctual.toml", "[storage]\nurl = \"" + folder.storage() + "\"\n");
   const std::string variable = "PUNCTUAL_STORAGE__URL=" + other.storage();
 
-  CHECK(test::punctual({"org", "create", "from-file", "--config", file}).exit_code == 0);
-  CHECK(test::punctual({"org", "create", "from-environment", "--config", file}, {variable}).exit_code == 0);
-  const auto listed = test::punctual({"org", "list", "--config", file, "--storage", other.storage()});
+  CHECK(testing::punctual({"org", "create", "from-file", "--config", file}).exit_code == 0);
+  CHECK(testing::punctual({"org", "create", "from-environment", "--config", file}, {variable}).exit_code == 0);
+  const auto listed = testing::punctual({"org", "list", "--config", file, "--storage", other.storage()});
   CHECK_THAT(listed.out, Contains("from-environment") && !Contains("from-file"));
 }
 
 TEST_CASE("a storage scheme without a plugin is refused with what is loaded") {
-  const auto run = test::punctual({"org", "list", "--storage", "mysql://user:hunter2@host/db"});
+  const auto run = testing::punctual({"org", "list", "--storage", "mysql://user:hunter2@host/db"});
   CHECK(run.exit_code == 1);
   CHECK(run.err ==
         "punctual: storage.url 'mysql:' needs the plugin 'storage-mysql', which is not there; storage plugins loaded: "
@@ -92,30 +93,30 @@ TEST_CASE("a storage scheme without a plugin is refused with what is loaded") {
 }
 
 TEST_CASE("a storage URL without a scheme is refused") {
-  const auto run = test::punctual({"org", "list", "--storage", "punctual.db"});
+  const auto run = testing::punctual({"org", "list", "--storage", "punctual.db"});
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.err, Contains("must begin with a scheme"));
 }
 
 TEST_CASE("a store that cannot be opened is one line and exit code 1") {
-  const auto run = test::punctual({"org", "list", "--storage", "sqlite:///nowhere/at/all.db"});
+  const auto run = testing::punctual({"org", "list", "--storage", "sqlite:///nowhere/at/all.db"});
   CHECK(run.exit_code == 1);
   CHECK(lines_of(run.err).size() == 1);
   CHECK_THAT(run.err, Catch::StartsWith("punctual: "));
 }
 
 TEST_CASE("a secret in an argument that is not understood is not repeated") {
-  const auto run = test::punctual({"org", "list", "postgresql://user:hunter2@host/db"});
+  const auto run = testing::punctual({"org", "list", "postgresql://user:hunter2@host/db"});
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.err, !Contains("hunter2"));
 }
 
 TEST_CASE("migrate says what it did") {
-  const test::TempFolder folder;
-  const auto first = test::punctual({"migrate", "--storage", folder.storage()});
+  const testing::TempFolder folder;
+  const auto first = testing::punctual({"migrate", "--storage", folder.storage()});
   CHECK(first.exit_code == 0);
   CHECK_THAT(first.out, Catch::StartsWith("schema brought from version 0 to "));
-  const auto second = test::punctual({"migrate", "--storage", folder.storage()});
+  const auto second = testing::punctual({"migrate", "--storage", folder.storage()});
   CHECK(second.exit_code == 0);
   CHECK_THAT(second.out, Catch::StartsWith("schema is at version "));
 }

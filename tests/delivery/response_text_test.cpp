@@ -79,4 +79,11 @@ TEST_CASE("bytes that are not text are kept whole when they were cut off") {
   for (const auto& row : rows) CHECK(response_text(row.body, true) == row.text);
 }
 
+TEST_CASE("a header that is not UTF-8 is read as ISO 8859-1") {
+  CHECK(header_text("plain") == "plain");
+  CHECK(header_text("caf\xc3\xa9") == "caf\xc3\xa9");
+  CHECK(header_text("caf\xe9") == "caf\xc3\xa9");
+  CHECK(header_text("\xff\x80") == "\xc3\xbf\xc2\x80");
+}
+
 }  // namespace punctual

@@ -144,3 +144,32 @@ TEST_CASE_METHOD(Deployment, "health, readiness and metrics answer without a key
     CHECK(anybody.get("/metrics").body.find(name) != std::string::npos);
   }
 }
+
+TEST_CASE_METHOD(Deployment, "a task that its target disabled can be put back as it is shown") {
+  target().answer("/gone", TargetAnswer{.status = 410});
+  const auto made = create({{"url", target().url("/gone")}});
+  REQUIRE(reaches(made, "failed"));
+  const std::string path = "/api/v1/tasks/" + text(made.at("task_id"));
+  const auto shown = client().get(path).json().at("data");
+  CHECK_FALSE(shown.at("enabled").as_bool());
+  CHECK(client().request("PUT", path, boost::json::serialize(shown)).status == 200);
+  CHECK(client().get(path).json().at("data") == shown);
+}
+
+TEST_CASE_METHOD(Deployment, "headers of a response that are not UTF-8 are shown as valid JSON") {
+  target().answer("/latin", TargetAnswer{.headers = {{"X-Name", "caf\xe9"}}});
+  const auto made = create({{"url", target().url("/latin")}});
+  REQUIRE(reaches(made, "success"));
+  const auto shown = get("/executions/" + text(made.at("execution_id")));
+  CHECK(text(shown.at("response_headers").at("X-Name")) == "caf\xc3\xa9");
+}
+
+TEST_CASE_METHOD(Deployment, "an edit of the time moves the task's own run, not one that was triggered") {
+  target().answer("/", TargetAnswer{.status = 500});
+  const auto made = create({{"url", target().url()}, {"delay", "1h"}, {"retry_delay", "2h"}});
+  const std::string path = "/api/v1/tasks/" + text(made.at("task_id"));
+  const auto run = client().post(path + "/trigger", "").json().at("data").as_object();
+  REQUIRE(reaches(run, "failed"));
+  CHECK(client().request("PATCH", path, R"({"run_at":"2027-05-01T12:00:00Z"})").status == 200);
+  CHECK(text(get("/executions/" + text(made.at("execution_id"))).at("scheduled_for")) == "2027-05-01T12:00:00.000Z");
+}

@@ -13,8 +13,6 @@
 
 namespace punctual::testing {
 
-using namespace punctual::test;
-
 class Deployment {
  public:
   Deployment() {
@@ -25,8 +23,8 @@ class Deployment {
 
   // The server again, after a stop or a kill.
   void start(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"--set", "delivery.allow_private_networks=true",
-                                       "--set", "limits.requests_per_minute=0"};
+    std::vector<std::string> arguments{"--set", "delivery.allow_private_networks=true", "--set",
+                                       "limits.requests_per_minute=0"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     server_.emplace(folder_.storage(), arguments);
   }

@@ -14,7 +14,7 @@
 #include "host/metrics_registry.hpp"
 #include "host/process_host.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 inline std::filesystem::path plugin_file(const std::string& name) {
   return std::filesystem::path(PUNCTUAL_TEST_PLUGINS) / (name + ".so");
@@ -75,4 +75,4 @@ struct LoggedHost {
   ProcessHost host{log, metrics, clock};
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -109,13 +109,13 @@ TEST_CASE("the log's settings are text at level info unless given") {
 }
 
 TEST_CASE("an unknown level is refused with the known ones") {
-  CHECK(test::message_of<SettingsError>([] {
+  CHECK(testing::message_of<SettingsError>([] {
           read({{"log.level", "loud", "--set"}});
         }) == "log.level is 'loud', expected debug, info, warn or error");
 }
 
 TEST_CASE("an unknown format is refused with the known ones") {
-  CHECK(test::message_of<SettingsError>([] {
+  CHECK(testing::message_of<SettingsError>([] {
           read({{"log.format", "xml", "--set"}});
         }) == "log.format is 'xml', expected text or json");
 }

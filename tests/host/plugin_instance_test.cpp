@@ -6,9 +6,9 @@
 namespace punctual {
 namespace {
 
-using test::LoggedHost;
-using test::message_of;
-using test::plugin_file;
+using testing::LoggedHost;
+using testing::message_of;
+using testing::plugin_file;
 
 std::string settings_of(const Plugin& plugin, const std::string& name = {}, const std::string& value = {}) {
   SettingsSources sources;

@@ -9,9 +9,9 @@
 namespace punctual {
 namespace {
 
-using test::Folder;
-using test::message_of;
-using test::plugin_file;
+using testing::Folder;
+using testing::message_of;
+using testing::plugin_file;
 
 constexpr std::array<punctual_setting, 7> core{{
     {"delivery.allow_private_networks", PUNCTUAL_BOOLEAN, "false", "Private targets."},

@@ -3,7 +3,7 @@
 #include "support/running_frontend.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 
@@ -183,7 +183,9 @@ TEST_CASE("segments of a path are decoded after routing") {
   const auto id = server.create(task);
   CHECK(server.client().get("/api/v1/tasks/%30" + id.substr(1)).status == 200);
   CHECK(server.client().get("/api/v1/tasks%2F" + id).status == 404);
-  CHECK(server.client().get("/api/v1/tasks/%zz").status == 400);
+  CHECK(server.client().get("/api/v1/tasks/%zz").status == 404);
+  CHECK(server.client().get("/api/v1/tasks/%ff").error_message() == "Resource not found");
+  CHECK(server.client().get("/api/v1/tasks/%00").error_message() == "Resource not found");
 }
 
 TEST_CASE("an absolute URL is a target, too") {

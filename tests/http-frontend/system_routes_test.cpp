@@ -3,7 +3,7 @@
 #include "support/running_frontend.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 TEST_CASE("health needs no key and tells the state of the database") {
   RunningFrontend server;
@@ -57,7 +57,7 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
     CHECK(paths.contains(path));
   }
   CHECK(paths.at("/api/v1/tasks").as_object().size() == 3);
-  const auto& fields = api.at("components").at("schemas").at("TaskInput").at("properties").as_object();
+  const auto& fields = api.at("components").at("schemas").at("NewTask").at("properties").as_object();
   for (const auto& [key, value] : api.at("components").at("schemas").at("Task").at("properties").as_object()) {
     const std::string name(key);
     const bool read_only =

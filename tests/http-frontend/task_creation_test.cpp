@@ -3,7 +3,7 @@
 #include "support/running_frontend.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 

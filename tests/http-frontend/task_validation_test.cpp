@@ -4,7 +4,7 @@
 #include "support/running_frontend.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 
@@ -49,7 +49,7 @@ TEST_CASE("bad values of a one-time task's fields are refused in the contract's 
       {"url", R"("")", "can't be blank"},
       {"url", R"(" \t ")", "can't be blank"},
       {"url", "5", "is invalid"},
-      {"url", R"("https://exa\u0000mple.com")", "is invalid"},
+      {"url", R"("https://exa\u0000mple.com")", "must be a valid HTTP or HTTPS URL"},
       {"url", R"("ftp://example.com")", valid_url},
       {"url", R"("example.com")", valid_url},
       {"url", R"("https://")", valid_url},

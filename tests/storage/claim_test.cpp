@@ -3,7 +3,7 @@
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 TEST_CASE_METHOD(StorageFixture, "claims come in order of due time, then id") {
   const NewWork third = once(acme, at(3s));

@@ -3,7 +3,7 @@
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 TEST_CASE_METHOD(StorageFixture, "an inserted task is there, field by field, after a restart") {
   const NewWork stored = full_task(acme, at(60s));

@@ -7,7 +7,7 @@
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 using Catch::Matchers::Contains;
 
 TEST_CASE_METHOD(StorageFixture, "a second server is refused with the name of the first") {

@@ -3,7 +3,7 @@
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 TEST_CASE("a fresh database is migrated from nothing, once") {
   StorageSite site;

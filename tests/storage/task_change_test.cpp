@@ -3,7 +3,7 @@
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 TEST_CASE_METHOD(StorageFixture, "an update writes the whole new state") {
   const NewWork before = once(acme, at(60s));

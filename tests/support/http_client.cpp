@@ -11,7 +11,7 @@
 #include <cstring>
 #include <stdexcept>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 namespace {
 
@@ -167,4 +167,4 @@ HttpReply HttpClient::request(std::string_view method, std::string_view target, 
   return connect().request(method, target, headers, body);
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

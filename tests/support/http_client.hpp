@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
@@ -84,4 +84,4 @@ class HttpClient {
   std::string api_key_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -15,7 +15,7 @@
 
 extern char** environ;
 
-namespace punctual::test {
+namespace punctual::testing {
 namespace {
 
 using namespace std::chrono_literals;
@@ -153,4 +153,4 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 // An empty folder of its own, gone with everything in it at the end.
 class TempFolder {
@@ -81,4 +81,4 @@ class RunningServer {
 
 std::vector<std::string> lines_of(const std::string& text);
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

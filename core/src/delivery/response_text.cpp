@@ -67,4 +67,19 @@ std::string response_text(std::string_view body, bool truncated) {
   return out;
 }
 
+std::string header_text(std::string_view bytes) {
+  if (text_length(bytes) == bytes.size()) return std::string(bytes);
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto byte = byte_at(bytes, i);
+    if (byte < 0x80) {
+      out += static_cast<char>(byte);
+    } else {
+      out += static_cast<char>(0xc0 | byte >> 6);
+      out += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return out;
+}
+
 }  // namespace punctual

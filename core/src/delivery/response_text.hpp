@@ -10,4 +10,8 @@ namespace punctual {
 // cut went through is left out and "... [truncated]" follows.
 [[nodiscard]] std::string response_text(std::string_view body, bool truncated);
 
+// A name or value of a response's header as text: UTF-8 is kept, anything else is read as ISO 8859-1, which is what bytes
+// beyond ASCII in headers once meant (RFC 9110, section 5.5).
+[[nodiscard]] std::string header_text(std::string_view bytes);
+
 }  // namespace punctual

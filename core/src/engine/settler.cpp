@@ -148,7 +148,9 @@ Settlement Settler::settlement(const Ended& ended) {
   if (ended.why == Ended::Why::delivered && outcome.result == DeliveryResult::responded) {
     out.status_code = outcome.status_code;
     out.response_body = response_text(outcome.body, outcome.body_truncated);
-    out.response_headers = outcome.headers;
+    for (const auto& [name, value] : outcome.headers) {
+      out.response_headers.emplace_back(header_text(name), header_text(value));
+    }
   }
   if (verdict.disables_task) {
     out.disable = AuditEntry{claimed.organization_id, out.finished_at,        "system",

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 namespace {
 
@@ -261,4 +261,4 @@ std::optional<TaskChange> FakeEngine::last_change() const {
   return last_change_;
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

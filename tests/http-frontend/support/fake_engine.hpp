@@ -11,7 +11,7 @@
 #include "punctual/engine.hpp"
 #include "support/fake_host.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 inline constexpr std::string_view first_key =
     "pk_live_aaaaaaaaaaaaaaaaaaaaaaaa.sk_live_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -89,4 +89,4 @@ class FakeEngine final : public Engine {
   std::optional<TaskChange> last_change_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

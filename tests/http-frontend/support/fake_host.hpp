@@ -9,7 +9,7 @@
 
 #include "punctual/host.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 class FakeMetrics final : public Metrics {
  public:
@@ -93,4 +93,4 @@ class FakeHost final : public Host {
   FakeMetrics metrics_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

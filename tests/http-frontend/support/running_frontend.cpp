@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <thread>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 namespace {
 
@@ -83,4 +83,4 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -9,7 +9,7 @@
 #include "support/fake_engine.hpp"
 #include "support/http_client.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 // A setting as it would be written after --set.
 struct Change {
@@ -43,4 +43,4 @@ class RunningFrontend {
 // Waits up to five seconds for `condition`.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition);
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -7,7 +7,7 @@
 
 using punctual::Invalid;
 using punctual::sqlite::database_path;
-using punctual::test::TemporaryFolder;
+using punctual::testing::TemporaryFolder;
 
 TEST_CASE("an absolute path is written with one slash or three") {
   const TemporaryFolder folder;

@@ -9,7 +9,7 @@
 
 using namespace punctual;
 using namespace punctual::sqlite;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 
@@ -140,6 +140,7 @@ struct PlansFixture {
   std::map<std::string, std::vector<std::string>> all_plans() {
     auto plans = store.writer().write(plans_of);
     plans.merge(store.readers().read(plans_of));
+    plans.merge(store.page_readers().read(plans_of));
     return plans;
   }
 

@@ -9,7 +9,7 @@
 
 using namespace punctual;
 using namespace punctual::sqlite;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 

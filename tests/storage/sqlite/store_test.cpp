@@ -10,7 +10,7 @@
 
 using namespace punctual;
 using namespace punctual::sqlite;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 

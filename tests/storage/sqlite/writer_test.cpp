@@ -11,7 +11,7 @@
 
 using namespace punctual;
 using namespace punctual::sqlite;
-using namespace punctual::test;
+using namespace punctual::testing;
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace punctual::test {
+namespace punctual::testing {
 namespace {
 
 // "250ms", "5s", "2m" in milliseconds.
@@ -68,4 +68,4 @@ PluginLibrary::Instance PluginLibrary::create(const std::string& url, TestHost& 
   return Instance(static_cast<Storage*>(instance), Destroy{plugin_});
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -7,7 +7,7 @@
 #include "punctual/plugin.hpp"
 #include "support/test_host.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 class PluginLibrary {
  public:
@@ -27,4 +27,4 @@ class PluginLibrary {
   const punctual_plugin* plugin_ = nullptr;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 Time at(microseconds after) {
   using namespace std::chrono;
@@ -175,4 +175,4 @@ TaskUpdate StorageFixture::change_to(const Task& changed, PendingChange pending)
   return update;
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

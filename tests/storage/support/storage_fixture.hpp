@@ -9,7 +9,7 @@
 
 #include "support/storage_site.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 using namespace std::chrono_literals;
 
@@ -85,4 +85,4 @@ class StorageFixture {
   PluginLibrary::Instance store_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 StorageSite::StorageSite() {
   const char* kind = std::getenv("PUNCTUAL_TEST_STORAGE_KIND");
@@ -25,4 +25,4 @@ void StorageSite::pretend_newer_schema() {
   if (!file) throw std::runtime_error("cannot change the schema version");
 }
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -7,7 +7,7 @@
 #include "support/plugin_library.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 class StorageSite {
  public:
@@ -27,4 +27,4 @@ class StorageSite {
   std::string url_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace punctual::test {
+namespace punctual::testing {
 
 class TemporaryFolder {
  public:
@@ -29,4 +29,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -10,7 +10,7 @@
 
 #include "punctual/host.hpp"
 
-namespace punctual::test {
+namespace punctual::testing {
 
 class TestHost final : public Host, private Metrics {
  public:
@@ -64,4 +64,4 @@ class TestHost final : public Host, private Metrics {
   std::map<std::string, std::unique_ptr<Recorded>> histograms_;
 };
 
-}  // namespace punctual::test
+}  // namespace punctual::testing

@@ -172,7 +172,7 @@ Answer Api::run_route(const IncomingRequest& request, const RouteMatch& match, c
   }
   check_content(head, route, body);
   const auto parameter = percent_decoded(match.parameter, false);
-  if (!parameter) throw ApiError(ErrorCode::bad_request, "Malformed percent-encoding in the path");
+  if (!parameter) throw NotFound();  // no name or id is written so
   const Query query(head.query);
   return route.run(
       {engine_, front_, query, *parameter, body, principal ? &*principal : nullptr, std::move(idempotency)});

@@ -48,7 +48,7 @@ std::string_view scope_note(FieldScope scope) {
   return "";
 }
 
-object task_input_schema() {
+object task_field_schemas() {
   object properties;
   for (const auto& field : task_fields()) {
     auto schema = schema_of(field.schema).as_object();
@@ -62,13 +62,24 @@ object task_input_schema() {
     }
     properties[field.name] = std::move(schema);
   }
-  auto schema = shape(std::move(properties));
-  schema["additionalProperties"] = false;
+  return properties;
+}
+
+object new_task_schema() {
+  object schema{{"type", "object"}, {"properties", task_field_schemas()}, {"additionalProperties", false}};
+  schema["required"] = array{"url"};
   schema["description"] =
-      "A new task needs url. At most one of cron, delay and run_at; none: at once. May be wrapped in {\"task\":…}. In "
-      "a change only the "
-      "fields that "
-      "are given change.";
+      "At most one of cron, delay and run_at; none: at once. null takes the default. May be wrapped in {\"task\":…}.";
+  return schema;
+}
+
+object task_change_schema() {
+  object properties = task_field_schemas();
+  for (const auto& name : read_only_task_keys()) properties[name] = object{{"description", "Ignored"}};
+  object schema{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  schema["description"] =
+      "Only the fields that are given change; what GET gave can be put back. null clears a field that has no default, "
+      "and is refused for one that has. May be wrapped in {\"task\":…}.";
   return schema;
 }
 
@@ -87,7 +98,8 @@ object schemas() {
   object detail = execution;
   add_keys(detail, execution_detail_keys());
   return {{"Task", shape(std::move(task))},
-          {"TaskInput", task_input_schema()},
+          {"NewTask", new_task_schema()},
+          {"TaskChange", task_change_schema()},
           {"TaskPage", page_schema("Task")},
           {"Execution", shape(std::move(execution))},
           {"ExecutionPage", page_schema("Execution")},
@@ -148,7 +160,8 @@ void add_route(object& paths, const Route& route) {
   object operation{{"summary", route.summary}, {"responses", responses_of(route)}};
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.body == BodyRule::required) {
-    operation["requestBody"] = object{{"required", true}, {"content", json_content(reference("TaskInput"))}};
+    operation["requestBody"] = object{
+        {"required", true}, {"content", json_content(reference(route.method == "POST" ? "NewTask" : "TaskChange"))}};
   }
   if (route.access != Access::key) operation["security"] = array{};
   std::string method(route.method);

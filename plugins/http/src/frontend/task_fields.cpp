@@ -52,8 +52,8 @@ std::optional<std::string> checked_url(std::string_view text, std::string_view p
 }
 
 void read_url(const value& given, FieldReading& reading) {
-  const auto* text = text_of(given, reading);
-  if (text == nullptr) return;
+  const auto* text = given.if_string();
+  if (text == nullptr) return reading.refuse(invalid);
   if (trim_space(*text).empty()) return reading.refuse(blank);
   if (auto url = checked_url(*text, reading.spec.url, reading)) reading.spec.url = std::move(*url);
 }
@@ -187,7 +187,8 @@ void read_run_at(const value& given, FieldReading& reading) {
   const auto latest = now + std::chrono::days{5 * 365 + 2};
   if (*time < now - seconds{300}) return reading.refuse("must be in the future");
   if (*time > latest) return reading.refuse("must be less than or equal to " + format_rfc3339(latest));
-  reading.run_at = time;
+  reading.run_at =
+      std::chrono::ceil<milliseconds>(*time);  // due times are whole milliseconds, and nothing is sent early
 }
 
 void read_schedule_type(const value& given, FieldReading& reading) {
@@ -322,5 +323,7 @@ const TaskField* find_task_field(std::string_view name) {
 bool is_read_only_task_key(std::string_view name) {
   return std::find(read_only.begin(), read_only.end(), name) != read_only.end();
 }
+
+std::span<const std::string_view> read_only_task_keys() { return read_only; }
 
 }  // namespace punctual

@@ -58,5 +58,6 @@ struct TaskField {
 [[nodiscard]] const TaskField* find_task_field(std::string_view name);
 // Keys of a task's JSON that a client gives back but cannot set.
 [[nodiscard]] bool is_read_only_task_key(std::string_view name);
+[[nodiscard]] std::span<const std::string_view> read_only_task_keys();
 
 }  // namespace punctual

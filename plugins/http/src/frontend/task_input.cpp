@@ -42,6 +42,11 @@ bool is_initial(const TaskField& field, const boost::json::value& given) {
   return text == field.initial;
 }
 
+// A one-time task that its target disabled (410) is shown with enabled false, and what was shown can be put back.
+bool is_unchanged_flag(const TaskField& field, const boost::json::value& given, const FieldReading& reading) {
+  return !reading.creating && field.name == "enabled" && given.is_bool() && given.get_bool() == reading.spec.enabled;
+}
+
 void read_null(const TaskField& field, FieldReading& reading) {
   if (field.when_null == WhenNull::clears) {
     field.clear(reading.spec);
@@ -56,7 +61,9 @@ void read_member(std::string_view key, const boost::json::value& given, FieldRea
   if (field == nullptr) {
     if (reading.creating || !is_read_only_task_key(key)) reading.refuse("is not a known field");
   } else if (!fits_scope(*field, reading.spec.schedule_type)) {
-    if (!given.is_null() && !is_initial(*field, given)) reading.refuse(invalid);
+    if (!given.is_null() && !is_initial(*field, given) && !is_unchanged_flag(*field, given, reading)) {
+      reading.refuse(invalid);
+    }
   } else if (given.is_null()) {
     read_null(*field, reading);
   } else {
@@ -89,7 +96,7 @@ void read_fields(const boost::json::object& fields, FieldReading& reading) {
 
 }  // namespace
 
-boost::json::object read_task_object(std::string_view body, boost::json::storage_ptr memory) {
+boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
   if (body.empty()) return boost::json::object(memory);
   boost::json::parse_options options;
   options.max_depth = max_depth;

@@ -11,7 +11,7 @@ namespace punctual {
 
 // The object a body holds, without the {"task":…} it may be wrapped in; an empty body is an empty object. Throws ApiError
 // invalid_json, or Invalid. The value is made in `memory`, which outlives it.
-[[nodiscard]] boost::json::object read_task_object(std::string_view body, boost::json::storage_ptr memory);
+[[nodiscard]] boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory);
 
 // Throws ApiError (400) or Invalid with everything that is wrong.
 [[nodiscard]] NewTask read_new_task(const boost::json::object& fields, const Engine& engine);

@@ -77,7 +77,8 @@ void drop_private_headers(Headers& headers) {
 
 void drop_body_headers(Headers& headers) {
   std::erase_if(headers, [](const auto& header) {
-    return is_one_of(header.first, {"content-type", "content-encoding", "content-language", "content-location"});
+    return is_one_of(header.first, {"content-type", "content-encoding", "content-language", "content-location",
+                                    "webhook-signature", "x-runlater-signature"});
   });
 }
 
