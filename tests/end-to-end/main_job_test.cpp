@@ -41,9 +41,10 @@ TEST_CASE_METHOD(Deployment, "an immediate task arrives with its body, its heade
 
 TEST_CASE_METHOD(Deployment, "delayed and timed tasks arrive at their time and never early") {
   const auto delayed = create({{"url", target().url("/delayed")}, {"delay", "1s"}});
-  const auto timed = create({{"url", target().url("/timed")},
-                             {"run_at", format_rfc3339(std::chrono::time_point_cast<microseconds>(
-                                            std::chrono::system_clock::now() + 1500ms))}});
+  const auto timed =
+      create({{"url", target().url("/timed")},
+              {"run_at",
+               format_rfc3339(std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now() + 1500ms))}});
   REQUIRE(target().wait_for(2));
   for (const auto& [path, task] : {std::pair{"/delayed", delayed}, std::pair{"/timed", timed}}) {
     const auto requests = target().requests(path);

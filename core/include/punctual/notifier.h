@@ -15,16 +15,16 @@ extern "C" {
 /* One event. Texts are UTF-8, zero-terminated, never null ("" when they do not apply) and valid during the call only. */
 typedef struct punctual_event {
   uint32_t struct_size;
-  const char* id;              /* UUID; the same again when a notification is retried */
-  const char* kind;            /* "task.failed", "task.recovered", "task.disabled" */
-  const char* organization;    /* its name */
+  const char* id;           /* UUID; the same again when a notification is retried */
+  const char* kind;         /* "task.failed", "task.recovered", "task.disabled" */
+  const char* organization; /* its name */
   const char* task_id;
   const char* task_name;
   const char* task_url;
   const char* execution_id;
-  const char* message;         /* one sentence for a person */
-  int64_t occurred_at_ms;      /* milliseconds since 1970, UTC */
-  const char* json;            /* the whole event */
+  const char* message;    /* one sentence for a person */
+  int64_t occurred_at_ms; /* milliseconds since 1970, UTC */
+  const char* json;       /* the whole event */
 } punctual_event;
 
 typedef enum punctual_notify_result {

@@ -31,11 +31,11 @@ typedef enum punctual_plugin_kind {
 } punctual_plugin_kind;
 
 typedef enum punctual_setting_type {
-  PUNCTUAL_STRING = 1,      /* JSON string */
-  PUNCTUAL_INTEGER = 2,     /* JSON integer */
-  PUNCTUAL_BOOLEAN = 3,     /* JSON true or false */
-  PUNCTUAL_DURATION = 4,    /* written "250ms", "30s", "5m", "2h", "1d"; JSON integer of milliseconds */
-  PUNCTUAL_STRING_LIST = 5  /* written "a,b" or as a TOML array; JSON array of strings */
+  PUNCTUAL_STRING = 1,     /* JSON string */
+  PUNCTUAL_INTEGER = 2,    /* JSON integer */
+  PUNCTUAL_BOOLEAN = 3,    /* JSON true or false */
+  PUNCTUAL_DURATION = 4,   /* written "250ms", "30s", "5m", "2h", "1d"; JSON integer of milliseconds */
+  PUNCTUAL_STRING_LIST = 5 /* written "a,b" or as a TOML array; JSON array of strings */
 } punctual_setting_type;
 
 typedef struct punctual_setting {
