@@ -28,7 +28,8 @@ class TestHost final : public Host {
 
   [[nodiscard]] const punctual_host& for_plugins() const { return for_plugins_; }
   [[nodiscard]] bool logged(std::string_view part) {
-    for (const auto& line : *lines_.lock()) {
+    const auto lines = lines_.lock();
+    for (const auto& line : *lines) {
       if (line.find(part) != std::string::npos) return true;
     }
     return false;
