@@ -33,6 +33,15 @@ ExecutionId leave_claim(EngineFixture& fixture) {
   return id;
 }
 
+// Work waits in the wheel for long, so that a test which moves the clock by small steps does not overtake it.
+EngineSettings far_ahead() {
+  EngineSettings settings;
+  settings.claim_ahead = 60s;
+  return settings;
+}
+
+constexpr const char* claimed_one = "punctual_claims_total{how=\"ahead\"} 1";
+
 }  // namespace
 
 TEST_CASE_METHOD(EngineFixture, "what a killed server had under way is sent by its successor at once") {
@@ -146,19 +155,20 @@ TEST_CASE_METHOD(EngineFixture, "a server whose lease was judged dead drops its 
   FaultyStorage faulty(*storage);
   FakeTransport transport(clock);
   Transport* transports[] = {&transport};
-  TaskEngine engine(faulty, transports, clock, host, {});
+  TaskEngine engine(faulty, transports, clock, host, far_ahead());
   engine.start();
   ExecutionId id;
-  (void)engine.create_task(request(), task(1s), [&](const CreatedTask& created) {
+  (void)engine.create_task(request(), task(25s), [&](const CreatedTask& created) {
     id = *created.execution_id;
     return StoredReply{202, ""};
   });
+  REQUIRE(eventually([&] { return host.metrics().text().find(claimed_one) != std::string::npos; }));
   faulty.lose_lease();
   REQUIRE(eventually([&] {
     clock.advance(100ms);
     return host.logged("a new lease is taken");
   }));
-  clock.advance(2s);
+  clock.advance(60s);
   CHECK(eventually([&] { return engine.find_execution(principal, id).execution.status == ExecutionStatus::success; }));
   CHECK(transport.started().size() == 1);
 }
@@ -168,7 +178,7 @@ TEST_CASE_METHOD(EngineFixture, "after an outage what was under way is settled, 
   FaultyStorage faulty(*storage);
   FakeTransport transport(clock);
   Transport* transports[] = {&transport};
-  TaskEngine engine(faulty, transports, clock, host, {});
+  TaskEngine engine(faulty, transports, clock, host, far_ahead());
   engine.start();
   transport.answer_with(std::nullopt);
   std::vector<ExecutionId> ids;
@@ -178,7 +188,8 @@ TEST_CASE_METHOD(EngineFixture, "after an outage what was under way is settled, 
   };
   (void)engine.create_task(request(), task(), render);
   REQUIRE(transport.wait_started(1));
-  (void)engine.create_task(request(), task(7s), render);
+  (void)engine.create_task(request(), task(25s), render);
+  REQUIRE(eventually([&] { return host.metrics().text().find(claimed_one) != std::string::npos; }));
   faulty.fail_heartbeats(true);
   REQUIRE(eventually([&] {
     clock.advance(50ms);
@@ -194,6 +205,7 @@ TEST_CASE_METHOD(EngineFixture, "after an outage what was under way is settled, 
     clock.advance(50ms);
     return host.logged("storage answers again");
   }));
+  clock.advance(60s);
   for (const auto& id : ids) {
     CHECK(
         eventually([&] { return engine.find_execution(principal, id).execution.status == ExecutionStatus::success; }));
