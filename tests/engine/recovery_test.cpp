@@ -1,4 +1,5 @@
 // Crashes, restarts, shutdown, and storage that fails.
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "engine/engine_fixture.hpp"
@@ -32,6 +33,23 @@ ExecutionId leave_claim(EngineFixture& fixture) {
   (void)storage->work().insert(node.id, {&work, 1});
   return id;
 }
+
+// A server whose storage fails when told to.
+struct FaultyServer {
+  explicit FaultyServer(EngineFixture& fixture, const EngineSettings& settings = {})
+      : storage(fixture.store.open()),
+        faulty(*storage),
+        transport(fixture.clock),
+        engine(faulty, transports, fixture.clock, fixture.host, settings) {
+    engine.start();
+  }
+
+  PluginInstance<Storage> storage;
+  FaultyStorage faulty;
+  FakeTransport transport;
+  std::array<Transport*, 1> transports{&transport};
+  TaskEngine engine;
+};
 
 // Work waits in the wheel for long, so that a test which moves the clock by small steps does not overtake it.
 EngineSettings far_ahead() {
@@ -96,12 +114,10 @@ TEST_CASE_METHOD(EngineFixture, "a draining server takes no work, and returns wh
 }
 
 TEST_CASE_METHOD(EngineFixture, "a result that cannot be stored is kept until it can") {
-  auto storage = store.open();
-  FaultyStorage faulty(*storage);
-  FakeTransport transport(clock);
-  Transport* transports[] = {&transport};
-  TaskEngine engine(faulty, transports, clock, host, {});
-  engine.start();
+  FaultyServer server(*this);
+  auto& faulty = server.faulty;
+  auto& transport = server.transport;
+  auto& engine = server.engine;
   faulty.fail_settle(5);
   ExecutionId id;
   (void)engine.create_task(request(), task(), [&](const CreatedTask& created) {
@@ -114,14 +130,12 @@ TEST_CASE_METHOD(EngineFixture, "a result that cannot be stored is kept until it
 }
 
 TEST_CASE_METHOD(EngineFixture, "work whose insert failed is neither sent nor keeps its place") {
-  auto storage = store.open();
-  FaultyStorage faulty(*storage);
-  FakeTransport transport(clock);
-  Transport* transports[] = {&transport};
   EngineSettings settings;
   settings.max_in_flight = 1;
-  TaskEngine engine(faulty, transports, clock, host, settings);
-  engine.start();
+  FaultyServer server(*this, settings);
+  auto& faulty = server.faulty;
+  auto& transport = server.transport;
+  auto& engine = server.engine;
   const auto render = [](const CreatedTask&) { return StoredReply{202, ""}; };
   faulty.fail_insert(3);
   CHECK_THROWS_AS(engine.create_task(request(), task(), render), Unavailable);
@@ -131,12 +145,10 @@ TEST_CASE_METHOD(EngineFixture, "work whose insert failed is neither sent nor ke
 }
 
 TEST_CASE_METHOD(EngineFixture, "a claim stored by a commit whose answer was lost is returned and sent") {
-  auto storage = store.open();
-  FaultyStorage faulty(*storage);
-  FakeTransport transport(clock);
-  Transport* transports[] = {&transport};
-  TaskEngine engine(faulty, transports, clock, host, {});
-  engine.start();
+  FaultyServer server(*this);
+  auto& faulty = server.faulty;
+  auto& transport = server.transport;
+  auto& engine = server.engine;
   faulty.lose_insert_answer();
   CHECK_THROWS_AS(engine.create_task(request(), task(),
                                      [](const CreatedTask&) {
@@ -151,12 +163,10 @@ TEST_CASE_METHOD(EngineFixture, "a claim stored by a commit whose answer was los
 }
 
 TEST_CASE_METHOD(EngineFixture, "a server whose lease was judged dead drops its wheel and goes on under a new one") {
-  auto storage = store.open();
-  FaultyStorage faulty(*storage);
-  FakeTransport transport(clock);
-  Transport* transports[] = {&transport};
-  TaskEngine engine(faulty, transports, clock, host, far_ahead());
-  engine.start();
+  FaultyServer server(*this, far_ahead());
+  auto& faulty = server.faulty;
+  auto& transport = server.transport;
+  auto& engine = server.engine;
   ExecutionId id;
   (void)engine.create_task(request(), task(25s), [&](const CreatedTask& created) {
     id = *created.execution_id;
@@ -174,12 +184,10 @@ TEST_CASE_METHOD(EngineFixture, "a server whose lease was judged dead drops its 
 }
 
 TEST_CASE_METHOD(EngineFixture, "after an outage what was under way is settled, not sent again, and the rest goes on") {
-  auto storage = store.open();
-  FaultyStorage faulty(*storage);
-  FakeTransport transport(clock);
-  Transport* transports[] = {&transport};
-  TaskEngine engine(faulty, transports, clock, host, far_ahead());
-  engine.start();
+  FaultyServer server(*this, far_ahead());
+  auto& faulty = server.faulty;
+  auto& transport = server.transport;
+  auto& engine = server.engine;
   transport.answer_with(std::nullopt);
   std::vector<ExecutionId> ids;
   const auto render = [&](const CreatedTask& created) {
