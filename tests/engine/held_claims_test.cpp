@@ -113,6 +113,22 @@ TEST_CASE("revoking one claim leaves a later claim of the same execution alone")
   CHECK(held.knows(ref(1, 8)));
 }
 
+TEST_CASE("a new claim takes the place of a waiting one that storage has voided") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  held.absorb(list({claimed(1, start, 7), claimed(2, start, 7)}));
+  HeldClaims::Hold hold(held, {}, task(1));
+  CHECK(held.wait_due(clock).size() == 1);  // parks the held one
+  held.begin_claim();
+  held.absorb(list({claimed(1, start, 8)}));
+  const ClaimRef voided = ref(1, 7);
+  hold.revoke({&voided, 1});
+  CHECK_FALSE(held.knows(ref(1, 7)));
+  CHECK(held.knows(ref(1, 8)));
+  CHECK(held.sizes().waiting == 1);
+  CHECK(held.suspend() == std::vector{ref(1, 8)});
+}
+
 TEST_CASE("a hold names what is under way: expected and sending executions of its task") {
   FakeClock clock{start};
   HeldClaims held{10};

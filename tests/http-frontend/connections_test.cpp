@@ -213,7 +213,14 @@ TEST_CASE("slow clients do not keep others from being served") {
     slow.back().send(i % 2 == 0 ? "GET /health HTTP/1.1\r\n" : create_text().substr(0, create_text().size() - 5));
   }
   CHECK(server.client().get("/health").status == 200);
-  CHECK(slow.front().read().status == 408);
+  // Which of the four that had the threads were ended depends on whose thread began to wait first.
+  int ended = 0;
+  for (auto& connection : slow) {
+    if (!connection.readable_within(milliseconds{0})) continue;
+    CHECK(connection.read().status == 408);
+    ++ended;
+  }
+  CHECK(ended >= 3);
 }
 
 TEST_CASE("many clients at once are all served") {

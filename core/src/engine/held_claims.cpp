@@ -49,12 +49,24 @@ void HeldClaims::absorb(std::vector<Claimed> claimed) {
   if (state->suspended) return;
   for (auto& one : claimed) {
     if (revoked.contains({one.id, one.token})) continue;
-    // Of an execution that is still under way here under a lost lease the new claim is not taken: it becomes unknown to us
-    // and is given back, and by then the old one has ended.
     const Entry entry{one.organization_id, one.task_id, one.token, Stage::waiting, std::nullopt};
-    if (state->entries.try_emplace(one.id, entry).second) state->wheel.add(std::move(one));
+    const auto [known, is_new] = state->entries.try_emplace(one.id, entry);
+    if (!is_new) {
+      // Of an execution that is still under way here under a lost lease the new claim is not taken: it becomes unknown to
+      // us and is given back, and by then the old one has ended.
+      if (known->second.stage != Stage::waiting) continue;
+      // A waiting one has lost its claim in storage to this one, and is only about to be revoked.
+      state->drop_waiting({one.id, known->second.token});
+      known->second = entry;
+    }
+    state->wheel.add(std::move(one));
   }
   due_changed_.notify_all();
+}
+
+bool HeldClaims::State::drop_waiting(const ClaimRef& claim) {
+  return wheel.remove(claim) ||
+         std::erase_if(parked, [&](const Claimed& one) { return one.id == claim.id && one.token == claim.token; }) > 0;
 }
 
 std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
@@ -124,9 +136,7 @@ void HeldClaims::Hold::revoke(std::span<const ClaimRef> claims) {
   auto state = claims_.state_.lock();
   for (const auto& claim : claims) {
     if (state->claiming) state->revoked.insert(claim);
-    const auto parked = std::erase_if(
-        state->parked, [&](const Claimed& one) { return one.id == claim.id && one.token == claim.token; });
-    if (state->wheel.remove(claim) || parked > 0) state->entries.erase(claim.id);
+    if (state->drop_waiting(claim)) state->entries.erase(claim.id);
   }
 }
 

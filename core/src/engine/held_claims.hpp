@@ -119,6 +119,8 @@ class HeldClaims {
     [[nodiscard]] bool is_held(const Claimed& one) const {
       return held_tasks.contains(one.task_id) || held_organizations.contains(one.organization_id);
     }
+    // Out of the wheel or the parked ones. False: it was in neither.
+    bool drop_waiting(const ClaimRef& claim);
     [[nodiscard]] std::size_t busy() const { return entries.size() - wheel.size() - parked.size(); }
   };
 
