@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <map>
-#include <tuple>
 
 #include "hot_path.hpp"
 #include "lines.hpp"
@@ -9,68 +7,6 @@
 
 namespace punctual::sqlite {
 namespace {
-
-struct Candidate {
-  Time due;
-  ExecutionId id;
-  friend auto operator<=>(const Candidate&, const Candidate&) = default;
-};
-
-// The first `limit` executions that may be claimed, those without a queue and the heads of idle lines together.
-std::vector<Candidate> candidates(Connection& connection, const ClaimRequest& request) {
-  std::vector<Candidate> out;
-  {
-    Query free(connection, R"sql(
-      select scheduled_for, id
-      from executions
-      where status = 'pending'
-        and queue is null
-        and scheduled_for <= ?1
-      order by scheduled_for, id
-      limit ?2)sql",
-               request.horizon, request.limit);
-    while (free.next()) out.push_back({free.get<Time>(0), free.get<ExecutionId>(1)});
-  }
-  {
-    Query heads(connection, R"sql(
-      select ready_at, head_id
-      from lines
-      where ready_at <= ?1
-      order by ready_at, head_id
-      limit ?2)sql",
-                request.now, request.limit);
-    while (heads.next()) out.push_back({heads.get<Time>(0), heads.get<ExecutionId>(1)});
-  }
-  std::sort(out.begin(), out.end());
-  if (out.size() > request.limit) out.resize(request.limit);
-  return out;
-}
-
-// The signing secrets of organisations, each read once.
-class Secrets {
- public:
-  explicit Secrets(Connection& connection) : connection_(connection) {}
-
-  const std::vector<std::string>& of(OrganizationId organization) {
-    const auto [found, is_new] = secrets_.try_emplace(organization);
-    if (is_new) found->second = read(organization);
-    return found->second;
-  }
-
- private:
-  std::vector<std::string> read(OrganizationId organization) {
-    Query stored(connection_, R"sql(
-      select signing_secrets
-      from organizations
-      where id = ?1)sql",
-                 organization);
-    if (!stored.next()) throw Corrupt("a task of an organisation that is not there");
-    return strings_from_json(stored.get<std::string>(0));
-  }
-
-  Connection& connection_;
-  std::map<OrganizationId, std::vector<std::string>> secrets_;
-};
 
 void mark_claimed(Connection& connection, ExecutionId id, const ClaimRequest& request) {
   Query(connection, R"sql(
@@ -81,7 +17,7 @@ void mark_claimed(Connection& connection, ExecutionId id, const ClaimRequest& re
       .run();
 }
 
-// All but the secrets.
+// All but what the organisation adds.
 Claimed read_claimed(Connection& connection, ExecutionId id, ClaimToken token) {
   Query row(connection, R"sql(
     select executions.run_id, executions.task_id, executions.organization_id, executions.attempt, executions.rescues,
@@ -145,14 +81,15 @@ std::optional<Time> next_due(Connection& connection) {
 
 }  // namespace
 
-ClaimResult claim_due(Connection& connection, const ClaimRequest& request) {
+ClaimResult claim_due(Connection& connection, Turns& turns, const ClaimRequest& request) {
   ClaimResult result;
   LineChanges lines(connection);
-  Secrets secrets(connection);
-  for (const Candidate& candidate : candidates(connection, request)) {
+  TermsReader terms(connection);
+  for (const Candidate& candidate : choose_due(connection, terms, turns, request)) {
     mark_claimed(connection, candidate.id, request);
     Claimed& claimed = result.claimed.emplace_back(read_claimed(connection, candidate.id, request.token));
-    claimed.signing_secrets = secrets.of(claimed.organization_id);
+    claimed.signing_secrets = terms.of(claimed.organization_id).signing_secrets;
+    claimed.capped = terms.of(claimed.organization_id).capped;
     lines.touch(claimed.organization_id, claimed.queue);
   }
   lines.refresh();

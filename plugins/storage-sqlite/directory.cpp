@@ -11,7 +11,8 @@ namespace {
 
 Organization organization_from(const Query& row, int first_column) {
   return {row.get<OrganizationId>(first_column), row.get<std::string>(first_column + 1),
-          strings_from_json(row.get<std::string>(first_column + 2)), row.get<Time>(first_column + 3)};
+          strings_from_json(row.get<std::string>(first_column + 2)), row.get<Time>(first_column + 3),
+          row.get<std::optional<int>>(first_column + 4)};
 }
 
 ApiKey key_from(const Query& row) {
@@ -25,11 +26,11 @@ constexpr int key_columns = 7;
 void SqliteDirectory::create_organization(const Organization& organization) {
   writer_.write([&](Connection& connection) {
     const bool created = Query(connection, R"sql(
-      insert into organizations (id, name, signing_secrets, inserted_at)
-      values (?1, ?2, ?3, ?4)
+      insert into organizations (id, name, signing_secrets, inserted_at, max_concurrent)
+      values (?1, ?2, ?3, ?4, ?5)
       on conflict (name) do nothing)sql",
                                organization.id, organization.name, strings_to_json(organization.signing_secrets),
-                               organization.inserted_at)
+                               organization.inserted_at, organization.max_concurrent)
                              .run() > 0;
     if (!created) throw Conflict("an organization named \"" + organization.name + "\" exists already");
   });
@@ -38,7 +39,7 @@ void SqliteDirectory::create_organization(const Organization& organization) {
 std::optional<Organization> SqliteDirectory::find_organization(std::string_view name) {
   return readers_.read([&](Connection& connection) -> std::optional<Organization> {
     Query row(connection, R"sql(
-      select id, name, signing_secrets, inserted_at
+      select id, name, signing_secrets, inserted_at, max_concurrent
       from organizations
       where name = ?1)sql",
               name);
@@ -51,7 +52,7 @@ std::vector<Organization> SqliteDirectory::list_organizations() {
   return readers_.read([&](Connection& connection) {
     std::vector<Organization> out;
     Query rows(connection, R"sql(
-      select id, name, signing_secrets, inserted_at
+      select id, name, signing_secrets, inserted_at, max_concurrent
       from organizations)sql");
     while (rows.next()) out.push_back(organization_from(rows, 0));
     std::sort(out.begin(), out.end(), [](const Organization& a, const Organization& b) {
@@ -77,7 +78,7 @@ std::optional<KeyOwner> SqliteDirectory::find_key(std::string_view public_id) {
     Query row(connection, R"sql(
       select api_keys.id, api_keys.organization_id, api_keys.public_id, api_keys.secret_hash, api_keys.inserted_at,
         api_keys.last_used_at, api_keys.revoked_at, organizations.id, organizations.name,
-        organizations.signing_secrets, organizations.inserted_at
+        organizations.signing_secrets, organizations.inserted_at, organizations.max_concurrent
       from api_keys
       join organizations on organizations.id = api_keys.organization_id
       where api_keys.public_id = ?1)sql",
@@ -121,6 +122,18 @@ void SqliteDirectory::touch_key(KeyId key, Time last_used_at) {
         and (last_used_at is null or last_used_at < ?2))sql",
           key, last_used_at)
         .run();
+  });
+}
+
+bool SqliteDirectory::set_max_concurrent(OrganizationId organization, std::optional<int> most) {
+  if (most && *most < 1) throw Invalid("max_concurrent", "must be at least 1");
+  return writer_.write([&](Connection& connection) {
+    return Query(connection, R"sql(
+      update organizations
+      set max_concurrent = ?2
+      where id = ?1)sql",
+                 organization, most)
+               .run() > 0;
   });
 }
 

@@ -19,6 +19,8 @@ class SqliteDirectory final : public Directory {
   [[nodiscard]] std::vector<ApiKey> list_keys(OrganizationId organization) override;
   [[nodiscard]] bool revoke_key(std::string_view public_id, Time at) override;
   void touch_key(KeyId key, Time last_used_at) override;
+  // Also throws Invalid when `most` is less than 1.
+  [[nodiscard]] bool set_max_concurrent(OrganizationId organization, std::optional<int> most) override;
 
  private:
   Writer& writer_;

@@ -1,6 +1,7 @@
 #include "errors.hpp"
 #include "executions.hpp"
 #include "hot_path.hpp"
+#include "organization_terms.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
 
@@ -46,26 +47,49 @@ void take_back_task(Connection& connection, TaskId task) {
       .run();
 }
 
-InsertOutcome insert_one(Connection& connection, LineChanges& lines, NodeId node, const NewWork& work) {
+// The answer to an item that was stored by an earlier call, whose caller may not have heard of it.
+InsertOutcome stored_before(Connection& connection, const NewWork& work) {
+  InsertOutcome outcome;
+  if (!work.execution || !work.claim) return outcome;
+  outcome.claimed = Query(connection, R"sql(
+    select 1
+    from executions
+    where id = ?1
+      and claim_token = ?2)sql",
+                          work.execution->id, *work.claim)
+                        .next();
+  return outcome;
+}
+
+// A place in a line, or among the running of a capped organisation, is only given by a claim.
+std::optional<BornClaim> claim_at_birth(TermsReader& terms, NodeId node, const NewWork& work) {
+  if (!work.claim || work.task.spec.queue || terms.of(work.task.organization_id).capped) return std::nullopt;
+  return BornClaim{node, *work.claim};
+}
+
+InsertOutcome insert_one(Connection& connection, LineChanges& lines, TermsReader& terms, NodeId node,
+                         const NewWork& work) {
   const OrganizationId organization = work.task.organization_id;
   if (work.idempotency) {
-    if (is_stored(connection, work.task.id)) return {};
+    if (is_stored(connection, work.task.id)) return stored_before(connection, work);
     const auto& record = *work.idempotency;
     if (auto earlier = find_earlier_use(connection, organization, record.key, record.request, record.at)) {
       return {earlier->result, std::move(earlier->replay)};
     }
   }
-  if (!insert_task(connection, work.task)) return {};
+  if (!insert_task(connection, work.task)) return stored_before(connection, work);
+  InsertOutcome outcome;
   if (work.execution) {
-    const auto claim = work.claim ? std::optional(BornClaim{node, *work.claim}) : std::nullopt;
+    const auto claim = claim_at_birth(terms, node, work);
     const ExecutionOwner owner{work.task.id, organization, work.task.spec.queue};
     if (!insert_execution(connection, lines, owner, *work.execution, Origin::request, claim)) {
       take_back_task(connection, work.task.id);
       return {WriteResult::conflict, std::nullopt};
     }
+    outcome.claimed = claim.has_value();
   }
   if (work.idempotency) store_reply(connection, organization, *work.idempotency, work.idempotency->reply);
-  return {};
+  return outcome;
 }
 
 }  // namespace
@@ -74,9 +98,10 @@ std::vector<InsertOutcome> insert_work(Connection& connection, NodeId node, std:
   std::vector<InsertOutcome> outcomes;
   outcomes.reserve(batch.size());
   LineChanges lines(connection);
+  TermsReader terms(connection);
   for (const NewWork& work : batch) {
     try {
-      outcomes.push_back(insert_one(connection, lines, node, work));
+      outcomes.push_back(insert_one(connection, lines, terms, node, work));
     } catch (const SQLite::Exception& problem) {
       // Only the first insert of an item, that of its task, meets a constraint, so nothing of the item is there.
       if (!is_constraint(problem)) throw;

@@ -29,14 +29,17 @@ RescueReport return_all_claims(Connection& connection) {
 
 }  // namespace
 
+std::optional<Time> SqliteLeases::database_time() { return std::nullopt; }
+
 RescueReport SqliteLeases::acquire(const NodeInfo& node) {
   const std::lock_guard guard(mutex_);
   if (lease_) {
     const RescueReport report = writer_.write(return_all_claims);
     lease_->node = node.id;
+    lease_->lock.write_holder(node);
     return report;
   }
-  LockFile lock(lock_path_, node.host, node.pid);
+  LockFile lock(lock_path_, node);
   const RescueReport report = writer_.write(return_all_claims);
   lease_.emplace(Lease{node.id, std::move(lock)});
   return report;
@@ -67,6 +70,12 @@ std::vector<ClaimRef> SqliteLeases::held(NodeId node) {
 void SqliteLeases::end(NodeId node) {
   const std::lock_guard guard(mutex_);
   if (lease_ && lease_->node == node) lease_.reset();
+}
+
+std::vector<NodeStatus> SqliteLeases::list() {
+  const auto holder = LockFile::holder_of(lock_path_);
+  if (!holder) return {};
+  return {{*holder, milliseconds{0}, held(holder->id).size()}};
 }
 
 }  // namespace punctual::sqlite

@@ -18,6 +18,8 @@ class SqliteLeases final : public Leases {
   SqliteLeases(std::filesystem::path lock_path, Writer& writer, ReaderPool& readers)
       : lock_path_(std::move(lock_path)), writer_(writer), readers_(readers) {}
 
+  // SQLite has none.
+  [[nodiscard]] std::optional<Time> database_time() override;
   // A second call of the same store replaces its lease.
   [[nodiscard]] RescueReport acquire(const NodeInfo& node) override;
   // True while `node` has the lease.
@@ -26,6 +28,8 @@ class SqliteLeases final : public Leases {
   [[nodiscard]] RescueReport rescue(NodeId self, Time now, milliseconds silence) override;
   [[nodiscard]] std::vector<ClaimRef> held(NodeId node) override;
   void end(NodeId node) override;
+  // Who has the lock, whichever process asks. It is never silent: its lock ends with it.
+  [[nodiscard]] std::vector<NodeStatus> list() override;
 
  private:
   struct Lease {

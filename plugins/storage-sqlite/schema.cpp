@@ -151,9 +151,28 @@ create table audit_entries (
 ) strict;
 )sql";
 
+constexpr const char* caps_turns_and_retention = R"sql(
+alter table organizations add column max_concurrent integer;
+
+create index executions_due_of_organization on executions (organization_id, scheduled_for, id)
+  where status = 'pending' and queue is null;
+
+-- With the status, so that counting needs no rows.
+create index executions_running on executions (organization_id, status)
+  where status = 'running';
+
+create index executions_finished on executions (finished_at)
+  where finished_at is not null;
+
+create index tasks_deleted on tasks (deleted_at)
+  where deleted_at is not null;
+
+create index lines_ready_of_organization on lines (organization_id, ready_at, head_id);
+)sql";
+
 // Step n brings version n to n + 1.
-constexpr std::array steps{first_tables};
-constexpr int newest = static_cast<int>(steps.size());
+constexpr std::array steps{first_tables, caps_turns_and_retention};
+static_assert(steps.size() == newest_schema);
 
 int version_of(Connection& connection) {
   Query query(connection, "pragma user_version");
@@ -162,20 +181,20 @@ int version_of(Connection& connection) {
 
 }  // namespace
 
-Migration migrate_schema(Connection& connection) {
+Migration migrate_schema(Connection& connection, int to) {
   const int found = version_of(connection);
-  if (found > newest) {
+  if (found > to) {
     throw Conflict("the database has schema version " + std::to_string(found) + ", newer than this program knows (" +
-                   std::to_string(newest) + "): use the program that made it, or a newer one");
+                   std::to_string(to) + "): use the program that made it, or a newer one");
   }
-  for (int version = found; version < newest; ++version) {
+  for (int version = found; version < to; ++version) {
     connection.run_script(steps[static_cast<std::size_t>(version)]);
   }
-  if (found != newest) {
-    const std::string record = "pragma user_version = " + std::to_string(newest);
+  if (found != to) {
+    const std::string record = "pragma user_version = " + std::to_string(to);
     connection.run_script(record.c_str());
   }
-  return {found, newest};
+  return {found, to};
 }
 
 }  // namespace punctual::sqlite

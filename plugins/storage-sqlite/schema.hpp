@@ -6,8 +6,10 @@
 
 namespace punctual::sqlite {
 
-// Brings the schema to the newest version. Inside a write transaction, which is the lock. Throws Conflict when the schema is
-// newer than this code.
-[[nodiscard]] Migration migrate_schema(Connection& connection);
+inline constexpr int newest_schema = 2;
+
+// Brings the schema to version `to`; to an earlier one than the newest only in tests. Inside a write transaction, which is
+// the lock. Throws Conflict when the schema is newer than that.
+[[nodiscard]] Migration migrate_schema(Connection& connection, int to = newest_schema);
 
 }  // namespace punctual::sqlite

@@ -4,6 +4,7 @@
 #include "location.hpp"
 #include "punctual/errors.hpp"
 #include "replies.hpp"
+#include "retention.hpp"
 #include "schema.hpp"
 
 namespace punctual::sqlite {
@@ -11,6 +12,11 @@ namespace {
 
 // A reader asks for single rows and pages; the kernel keeps the rest.
 constexpr std::int64_t reader_cache_kib = 4096;
+
+// What one upkeep deletes: so many steps of so many rows. Every step is one write among others: a hundred responses are a
+// few milliseconds.
+constexpr int upkeep_steps = 100;
+constexpr std::size_t upkeep_rows = 100;
 
 std::filesystem::path lock_path(const ConnectionOptions& options) { return options.file.string() + ".lock"; }
 
@@ -40,6 +46,27 @@ bool SqliteMaintenance::reachable() noexcept {
 
 std::size_t SqliteMaintenance::expire_replies(Time before, std::size_t limit) {
   return writer_.write([&](Connection& connection) { return sqlite::expire_replies(connection, before, limit); });
+}
+
+UpkeepReport SqliteMaintenance::upkeep(const Upkeep& upkeep) {
+  const Time before = upkeep.now - upkeep.retention;
+  Removed removed;
+  for (int step = 0; step < upkeep_steps; ++step) {
+    const Removed now = writer_.write([&](Connection& connection) {
+      Removed out = remove_finished(connection, before, upkeep_rows);
+      out.tasks += remove_deleted_tasks(connection, before, upkeep_rows);
+      return out;
+    });
+    removed.executions += now.executions;
+    removed.tasks += now.tasks;
+    if (now.executions < upkeep_rows && now.tasks < upkeep_rows) break;
+  }
+  UpkeepReport report;
+  if (removed.executions > 0 || removed.tasks > 0) {
+    report.done.push_back("removed " + std::to_string(removed.executions) + " executions and " +
+                          std::to_string(removed.tasks) + " tasks that ended before " + format_rfc3339(before));
+  }
+  return report;
 }
 
 SqliteStore::Options SqliteStore::read(const Settings& settings) {

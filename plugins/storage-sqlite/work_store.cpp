@@ -10,7 +10,7 @@ std::vector<InsertOutcome> SqliteWorkStore::insert(NodeId node, std::span<const 
 }
 
 ClaimResult SqliteWorkStore::claim(const ClaimRequest& request) {
-  return writer_.write([&](Connection& connection) { return claim_due(connection, request); });
+  return writer_.write([&](Connection& connection) { return claim_due(connection, turns_, request); });
 }
 
 std::vector<SettleOutcome> SqliteWorkStore::settle(std::span<const Settlement> batch) {
@@ -24,5 +24,7 @@ void SqliteWorkStore::release(std::span<const ClaimRef> claims) {
     lines.refresh();
   });
 }
+
+void SqliteWorkStore::mark_started(std::span<const StartedClaim>) {}
 
 }  // namespace punctual::sqlite

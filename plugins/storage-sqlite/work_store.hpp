@@ -2,6 +2,7 @@
 #pragma once
 
 #include "punctual/storage.hpp"
+#include "turns.hpp"
 #include "writer.hpp"
 
 namespace punctual::sqlite {
@@ -14,9 +15,12 @@ class SqliteWorkStore final : public WorkStore {
   [[nodiscard]] ClaimResult claim(const ClaimRequest& request) override;
   [[nodiscard]] std::vector<SettleOutcome> settle(std::span<const Settlement> batch) override;
   void release(std::span<const ClaimRef> claims) override;
+  // There is no other server to tell.
+  void mark_started(std::span<const StartedClaim> claims) override;
 
  private:
   Writer& writer_;
+  Turns turns_;  // of the writer's thread
 };
 
 }  // namespace punctual::sqlite

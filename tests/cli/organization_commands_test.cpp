@@ -8,16 +8,16 @@
 using namespace punctual;
 using Catch::Contains;
 using testing::lines_of;
-using testing::TempFolder;
+using testing::TemporaryFolder;
 
 namespace {
 
 // Commands against one store.
 struct Commands {
-  TempFolder folder;
+  TemporaryFolder folder;
 
   testing::Ended run(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--storage", folder.storage()});
+    arguments.insert(arguments.end(), {"--storage", sqlite_in(folder)});
     return testing::punctual(arguments);
   }
   [[nodiscard]] std::string make_key(const std::string& organization) const {
@@ -120,4 +120,13 @@ TEST_CASE_METHOD(Commands, "a whole key given where its name is wanted is not re
   const auto refused = run({"key", "revoke", key});
   CHECK(refused.exit_code == 1);
   CHECK_THAT(refused.err, !Contains(key.substr(key.find("sk_live_"))));
+}
+
+TEST_CASE_METHOD(Commands, "the cap of an organisation is set and taken away, nonsense is refused") {
+  REQUIRE(run({"org", "create", "acme"}).exit_code == 0);
+  CHECK(run({"org", "set", "acme", "max_concurrent=3"}).exit_code == 0);
+  CHECK(run({"org", "set", "acme", "max_concurrent=none"}).exit_code == 0);
+  CHECK(run({"org", "set", "acme", "max_concurrent=0"}).exit_code == 2);
+  CHECK(run({"org", "set", "acme", "colour=red"}).exit_code == 2);
+  CHECK(run({"org", "set", "nobody", "max_concurrent=3"}).exit_code == 1);
 }

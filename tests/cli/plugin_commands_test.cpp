@@ -5,7 +5,7 @@
 using namespace punctual;
 using Catch::Contains;
 using testing::lines_of;
-using testing::TempFolder;
+using testing::TemporaryFolder;
 
 namespace {
 
@@ -21,7 +21,7 @@ TEST_CASE("plugin list names the plugins beside the executable") {
 }
 
 TEST_CASE("plugin list takes another folder") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::copy(plugins + "/storage-sqlite.so", folder.path());
   const auto run = testing::punctual({"plugin", "list", "--plugins", folder.path()});
   CHECK(run.exit_code == 0);
@@ -29,7 +29,7 @@ TEST_CASE("plugin list takes another folder") {
 }
 
 TEST_CASE("plugin list of a folder with a bad file names it and fails, and still lists the others") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::copy(plugins + "/storage-sqlite.so", folder.path());
   const auto bad = folder.write("bad.so", "this is no library");
   const auto run = testing::punctual({"plugin", "list", "--plugins", folder.path()});
@@ -54,7 +54,7 @@ TEST_CASE("plugin check passes the plugins that are shipped") {
 }
 
 TEST_CASE("plugin check of a bad file is one line and exit code 1") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   (void)folder.write("text.so", "this is no library");
   const std::string file = folder.path() / GENERATE("text.so", "missing.so");
   const auto run = testing::punctual({"plugin", "check", file});
@@ -70,11 +70,11 @@ TEST_CASE("plugin check refuses a setting that the plugin does not know") {
 }
 
 TEST_CASE("a refused plugin stops commands that need the store") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::copy(plugins + "/storage-sqlite.so", folder.path());
   const auto bad = folder.write("bad.so", "this is no library");
   const std::string command = GENERATE("serve", "migrate");
-  const auto run = testing::punctual({command, "--plugins", folder.path(), "--storage", folder.storage()});
+  const auto run = testing::punctual({command, "--plugins", folder.path(), "--storage", sqlite_in(folder)});
   CHECK(run.exit_code == 1);
   REQUIRE(lines_of(run.err).size() == 1);
   CHECK_THAT(run.err, Catch::StartsWith("punctual: " + bad.string()));

@@ -17,13 +17,13 @@ using namespace std::chrono_literals;
 using Catch::Contains;
 using testing::lines_of;
 using testing::RunningServer;
-using testing::TempFolder;
+using testing::TemporaryFolder;
 
 namespace {
 
 struct Store {
-  TempFolder folder;
-  std::string storage = folder.storage();
+  TemporaryFolder folder;
+  std::string storage = sqlite_in(folder);
 };
 
 // The status code of a request with this key.
@@ -156,11 +156,11 @@ TEST_CASE_METHOD(Store, "a second server on one store is refused with one line")
 TEST_CASE_METHOD(Store, "an address in use is one line and leaves the store free") {
   RunningServer server(storage);
   const std::string address = server.url().substr(7);
-  const TempFolder other;
-  const auto refused = testing::punctual({"serve", "--listen", address, "--storage", other.storage()});
+  const TemporaryFolder other;
+  const auto refused = testing::punctual({"serve", "--listen", address, "--storage", sqlite_in(other)});
   CHECK(refused.exit_code == 1);
   CHECK_FALSE(line_with(refused.err, "punctual: ").empty());
-  RunningServer again(other.storage());
+  RunningServer again(sqlite_in(other));
   CHECK(again.stop().exit_code == 0);
 }
 

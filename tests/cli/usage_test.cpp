@@ -50,37 +50,37 @@ TEST_CASE("arguments that make no sense are one line and exit code 2") {
 }
 
 TEST_CASE("what follows one --set is an argument of the command again") {
-  const testing::TempFolder folder;
+  const testing::TemporaryFolder folder;
   const auto run =
-      testing::punctual({"org", "create", "--set", "log.level=error", "acme", "--storage", folder.storage()});
+      testing::punctual({"org", "create", "--set", "log.level=error", "acme", "--storage", sqlite_in(folder)});
   CHECK(run.exit_code == 0);
 }
 
 TEST_CASE("an unknown setting is refused with the near one") {
-  const testing::TempFolder folder;
-  const auto run = testing::punctual({"org", "list", "--storage", folder.storage(), "--set", "storage.ulr=x"});
+  const testing::TemporaryFolder folder;
+  const auto run = testing::punctual({"org", "list", "--storage", sqlite_in(folder), "--set", "storage.ulr=x"});
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.err, Contains("storage.ulr") && Contains("storage.url"));
   CHECK(lines_of(run.err).size() == 1);
 }
 
 TEST_CASE("an unknown setting in the file is refused") {
-  const testing::TempFolder folder;
+  const testing::TemporaryFolder folder;
   const auto file = folder.write("punctual.toml", "[server]\nshutdown_dedline = \"5s\"\n");
-  const auto run = testing::punctual({"org", "list", "--storage", folder.storage(), "--config", file});
+  const auto run = testing::punctual({"org", "list", "--storage", sqlite_in(folder), "--config", file});
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.err, Contains("server.shutdown_deadline") && Contains("punctual.toml"));
 }
 
 TEST_CASE("the store is named by file, environment and option, the later winning") {
-  const testing::TempFolder folder;
-  const testing::TempFolder other;
-  const auto file = folder.write("punctual.toml", "[storage]\nurl = \"" + folder.storage() + "\"\n");
-  const std::string variable = "PUNCTUAL_STORAGE__URL=" + other.storage();
+  const testing::TemporaryFolder folder;
+  const testing::TemporaryFolder other;
+  const auto file = folder.write("punctual.toml", "[storage]\nurl = \"" + sqlite_in(folder) + "\"\n");
+  const std::string variable = "PUNCTUAL_STORAGE__URL=" + sqlite_in(other);
 
   CHECK(testing::punctual({"org", "create", "from-file", "--config", file}).exit_code == 0);
   CHECK(testing::punctual({"org", "create", "from-environment", "--config", file}, {variable}).exit_code == 0);
-  const auto listed = testing::punctual({"org", "list", "--config", file, "--storage", other.storage()});
+  const auto listed = testing::punctual({"org", "list", "--config", file, "--storage", sqlite_in(other)});
   CHECK_THAT(listed.out, Contains("from-environment") && !Contains("from-file"));
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a storage scheme without a plugin is refused with what is loaded") {
   CHECK(run.exit_code == 1);
   CHECK(run.err ==
         "punctual: storage.url 'mysql:' needs the plugin 'storage-mysql', which is not there; storage plugins loaded: "
-        "storage-sqlite\n");
+        "storage-postgres, storage-sqlite\n");
 }
 
 TEST_CASE("a storage URL without a scheme is refused") {
@@ -112,11 +112,11 @@ TEST_CASE("a secret in an argument that is not understood is not repeated") {
 }
 
 TEST_CASE("migrate says what it did") {
-  const testing::TempFolder folder;
-  const auto first = testing::punctual({"migrate", "--storage", folder.storage()});
+  const testing::TemporaryFolder folder;
+  const auto first = testing::punctual({"migrate", "--storage", sqlite_in(folder)});
   CHECK(first.exit_code == 0);
   CHECK_THAT(first.out, Catch::StartsWith("schema brought from version 0 to "));
-  const auto second = testing::punctual({"migrate", "--storage", folder.storage()});
+  const auto second = testing::punctual({"migrate", "--storage", sqlite_in(folder)});
   CHECK(second.exit_code == 0);
   CHECK_THAT(second.out, Catch::StartsWith("schema is at version "));
 }

@@ -1,5 +1,5 @@
-// A Punctual as somebody would run it: the real executable on its own store and port, an organisation with a key made by the
-// command line, and a real HTTP target. One thread.
+// A Punctual as somebody would run it: the real executable on its own store, of the kind that PUNCTUAL_TEST_STORAGE_KIND names,
+// and port, an organisation with a key made by the command line, and a real HTTP target. One thread.
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/eventually.hpp"
+#include "support/fresh_storage.hpp"
 #include "support/http_client.hpp"
 #include "support/http_target.hpp"
 #include "support/process.hpp"
@@ -26,13 +27,14 @@ class Deployment {
     std::vector<std::string> arguments{"--set", "delivery.allow_private_networks=true", "--set",
                                        "limits.requests_per_minute=0"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    server_.emplace(folder_.storage(), arguments);
+    server_.emplace(storage_.url(), arguments);
   }
   RunningServer& server() { return *server_; }
+  [[nodiscard]] const FreshStorage& storage() const { return storage_; }
 
   // A `punctual` command on this deployment's store.
   Ended run(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--storage", folder_.storage()});
+    arguments.insert(arguments.end(), {"--storage", storage_.url()});
     return punctual(arguments);
   }
 
@@ -56,7 +58,7 @@ class Deployment {
   }
 
  private:
-  TempFolder folder_;
+  FreshStorage storage_;
   std::string key_;
   HttpTarget target_;
   std::optional<RunningServer> server_;

@@ -13,13 +13,19 @@ namespace punctual::testing {
 
 inline const Time test_start = Time{std::chrono::sys_days{std::chrono::year{2026} / 3 / 1}} + std::chrono::hours{10};
 
+// A database knows nothing of the time of a test.
+inline EngineSettings on_time_of_test(EngineSettings settings) {
+  settings.max_clock_offset = milliseconds{0};
+  return settings;
+}
+
 // One server: storage opened, engine started. Destroyed without stop(), it stops as if asked to.
 class Server {
  public:
   Server(StoreUnderTest& store, FakeClock& clock, TestHost& host, EngineSettings settings = {})
       : storage_(store.open()), transport_(clock), transports_{&transport_} {
     storage_->maintenance().migrate();
-    engine_.emplace(*storage_, transports_, clock, host, settings);
+    engine_.emplace(*storage_, transports_, clock, host, on_time_of_test(settings));
     engine_->start();
   }
 
@@ -101,6 +107,14 @@ struct EngineFixture {
 
   ExecutionStatus status(Server& server, ExecutionId id) const {
     return server.engine().find_execution(principal, id).execution.status;
+  }
+
+  // As reaches, while the clock goes on by small steps, so that nothing looks silent which is not.
+  [[nodiscard]] bool reaches_in_time(Server& server, ExecutionId id, ExecutionStatus wanted) {
+    return eventually([&] {
+      clock.advance(milliseconds{100});
+      return status(server, id) == wanted;
+    });
   }
 
   [[nodiscard]] bool reaches(Server& server, ExecutionId id, ExecutionStatus wanted) const {

@@ -14,8 +14,8 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
 
   void fail_settle(int times) { settle_failures_ = times; }
   void fail_insert(int times) { insert_failures_ = times; }
-  // The next insert is stored, but its caller is not told.
-  void lose_insert_answer() { lose_answer_ = true; }
+  // The next inserts are stored, but their callers are not told.
+  void lose_insert_answers(int times) { lost_answers_ = times; }
   // Heartbeats fail until told otherwise.
   void fail_heartbeats(bool fail) { heartbeats_fail_ = fail; }
   // The next heartbeat is answered with: you are dead.
@@ -23,6 +23,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
 
   WorkStore& work() noexcept override { return *this; }
   Leases& leases() noexcept override { return *this; }
+  Signals& signals() noexcept override { return real_.signals(); }
   TaskStore& tasks() noexcept override { return real_.tasks(); }
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
@@ -32,7 +33,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {
     if (insert_failures_ > 0 && insert_failures_-- > 0) throw Unavailable("told to fail");
     auto outcomes = real_.work().insert(node, batch);
-    if (lose_answer_.exchange(false)) throw Timeout("told to lose the answer");
+    if (lost_answers_ > 0 && lost_answers_-- > 0) throw Timeout("told to lose the answer");
     return outcomes;
   }
   ClaimResult claim(const ClaimRequest& request) override { return real_.work().claim(request); }
@@ -41,7 +42,9 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
     return real_.work().settle(batch);
   }
   void release(std::span<const ClaimRef> claims) override { real_.work().release(claims); }
+  void mark_started(std::span<const StartedClaim> claims) override { real_.work().mark_started(claims); }
 
+  std::optional<Time> database_time() override { return real_.leases().database_time(); }
   RescueReport acquire(const NodeInfo& node) override { return real_.leases().acquire(node); }
   bool heartbeat(NodeId node, Time now) override {
     if (heartbeats_fail_) throw Unavailable("told to fail");
@@ -52,11 +55,12 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   }
   std::vector<ClaimRef> held(NodeId node) override { return real_.leases().held(node); }
   void end(NodeId node) override { real_.leases().end(node); }
+  std::vector<NodeStatus> list() override { return real_.leases().list(); }
 
   Storage& real_;
   std::atomic<int> settle_failures_{0};
   std::atomic<int> insert_failures_{0};
-  std::atomic<bool> lose_answer_{false};
+  std::atomic<int> lost_answers_{0};
   std::atomic<bool> lose_lease_{false};
   std::atomic<bool> heartbeats_fail_{false};
 };

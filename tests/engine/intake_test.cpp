@@ -26,6 +26,7 @@ class CountingStore final : public WorkStore {
   ClaimResult claim(const ClaimRequest&) override { return {}; }
   std::vector<SettleOutcome> settle(std::span<const Settlement>) override { return {}; }
   void release(std::span<const ClaimRef>) override {}
+  void mark_started(std::span<const StartedClaim>) override {}
 
   std::atomic<int> commits{0};
   std::atomic<int> failures{0};

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <spdlog/sinks/ostream_sink.h>
-#include <stdlib.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <string>
 
 #include "host/log.hpp"
 #include "host/metrics_registry.hpp"
 #include "host/process_host.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace punctual::testing {
 
@@ -31,33 +30,6 @@ std::string message_of(Action&& action) {
   FAIL("nothing was refused");
   return {};
 }
-
-// An empty folder, gone at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "punctual-host-test-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-  std::filesystem::path write(const std::string& name, const std::string& contents) const {
-    std::ofstream(path_ / name, std::ios::binary) << contents;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The time stands at 2026-11-23T20:00:00Z.
 class StillClock final : public Clock {

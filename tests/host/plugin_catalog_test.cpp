@@ -17,12 +17,12 @@ class PluginFolder {
   explicit PluginFolder(const Copies& plugins) {
     for (const auto& [name, plugin] : plugins) std::filesystem::copy_file(plugin_file(plugin), folder_ / name);
   }
-  [[nodiscard]] const testing::Folder& folder() const noexcept { return folder_; }
+  [[nodiscard]] const testing::TemporaryFolder& folder() const noexcept { return folder_; }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return folder_.path(); }
   [[nodiscard]] std::string file(const std::string& name) const { return (folder_ / name).string(); }
 
  private:
-  testing::Folder folder_;
+  testing::TemporaryFolder folder_;
 };
 
 TEST_CASE("a catalog has the plugins of its folder in the order of their files") {
@@ -89,12 +89,12 @@ TEST_CASE("libraries stay loaded after the catalog") {
 }
 
 TEST_CASE("an empty folder is an empty catalog") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   CHECK(PluginCatalog(folder.path()).plugins().empty());
 }
 
 TEST_CASE("a folder that cannot be read is refused") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   CHECK(message_of<PluginRefused>([&] { PluginCatalog catalog(folder / "absent"); }) ==
         (folder / "absent").string() + ": the plugin folder cannot be read: No such file or directory");
 }

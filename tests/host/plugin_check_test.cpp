@@ -98,7 +98,7 @@ TEST_CASE("a setting that the library does not declare fails the check") {
 }
 
 TEST_CASE("the list names each plugin with kind, version and file") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   std::filesystem::copy_file(plugin_file("good_notifier"), folder / "a.so");
   const auto report = list_plugins(PluginCatalog(folder.path()));
   CHECK(report.passed());
@@ -106,7 +106,7 @@ TEST_CASE("the list names each plugin with kind, version and file") {
 }
 
 TEST_CASE("the list reports refused libraries") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   std::filesystem::copy_file(plugin_file("wrong_abi"), folder / "a.so");
   std::filesystem::copy_file(plugin_file("wrong_kind"), folder / "b.so");
   const auto report = list_plugins(PluginCatalog(folder.path()));

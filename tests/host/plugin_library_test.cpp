@@ -147,26 +147,26 @@ TEST_CASE("an exception out of the symbol is a refusal") {
 }
 
 TEST_CASE("a text file is refused with the loader's reason") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   const auto file = folder.write("text.so", std::string(5000, 'x'));
   CHECK(line_for(file) == file.string() + ": cannot be loaded: invalid ELF header");
 }
 
 TEST_CASE("an empty file is refused with the loader's reason") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   const auto file = folder.write("empty.so", "");
   CHECK(line_for(file) == file.string() + ": cannot be loaded: file too short");
 }
 
 TEST_CASE("a file that does not exist is refused") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   CHECK(line_for(folder / "absent.so") ==
         (folder / "absent.so").string() +
             ": cannot be loaded: cannot open shared object file: No such file or directory");
 }
 
 TEST_CASE("a file that cannot be opened is refused") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   // A link to itself cannot be opened by anybody, not even by root.
   std::filesystem::create_symlink("loop.so", folder / "loop.so");
   CHECK(line_for(folder / "loop.so") ==
@@ -175,7 +175,7 @@ TEST_CASE("a file that cannot be opened is refused") {
 }
 
 TEST_CASE("a line break in a file's name does not break the refusal's line") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   CHECK(line_for(folder / "a\nb.so").find('\n') == std::string::npos);
 }
 

@@ -9,9 +9,9 @@
 namespace punctual {
 namespace {
 
-using testing::Folder;
 using testing::message_of;
 using testing::plugin_file;
+using testing::TemporaryFolder;
 
 constexpr std::array<punctual_setting, 7> core{{
     {"delivery.allow_private_networks", PUNCTUAL_BOOLEAN, "false", "Private targets."},
@@ -47,13 +47,13 @@ SettingsSources environment(const std::string& variable, const std::string& valu
 
 // The settings of a TOML file with this text, or what is wrong with it, the file's path left out of it.
 Settings from_toml(const std::string& text) {
-  const Folder folder;
+  const TemporaryFolder folder;
   SettingsSources sources;
   sources.config_file = folder.write("punctual.toml", text);
   return read(sources);
 }
 std::string toml_error(const std::string& text) {
-  const Folder folder;
+  const TemporaryFolder folder;
   SettingsSources sources;
   sources.config_file = folder.write("punctual.toml", text);
   const auto line = error_of(sources);
@@ -72,7 +72,7 @@ TEST_CASE("without any source the declared defaults hold") {
 }
 
 TEST_CASE("later sources win: default, caller's default, file, environment, command line") {
-  const Folder folder;
+  const TemporaryFolder folder;
   SettingsSources sources;
   const auto value = [&] { return read(sources).integer("limits.requests_per_minute"); };
   CHECK(value() == 600);
@@ -217,7 +217,7 @@ TEST_CASE("a file that is not TOML is refused with its line") {
 }
 
 TEST_CASE("a file that cannot be read is refused") {
-  const Folder folder;
+  const TemporaryFolder folder;
   SettingsSources sources;
   sources.config_file = folder / "absent.toml";
   CHECK(error_of(sources) == (folder / "absent.toml").string() + ": cannot be read");
@@ -291,7 +291,7 @@ TEST_CASE("the effective settings are listed as TOML with their origin, secrets 
 }
 
 TEST_CASE("the origin of a value from a file is its line") {
-  const Folder folder;
+  const TemporaryFolder folder;
   SettingsSources sources;
   sources.config_file = folder.write("punctual.toml", "\n[http]\nlisten = 'x'\n");
   CHECK(read_settings(known(), sources).entries().at("http.listen").origin ==

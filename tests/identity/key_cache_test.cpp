@@ -44,6 +44,7 @@ class MemoryDirectory final : public Directory {
     keys_.at(std::string(public_id)).revoked_at = at;
     return true;
   }
+  bool set_max_concurrent(OrganizationId, std::optional<int>) override { return false; }
   void touch_key(KeyId key, Time last_used_at) override {
     if (down) throw Unavailable("storage is down");
     const std::lock_guard lock(mutex_);

@@ -28,11 +28,13 @@ TEST_CASE_METHOD(DirectoryFixture, "an organisation is found by its name") {
   CHECK(found->name == "acme");
   CHECK(found->signing_secrets == std::vector<std::string>{"whsec_new", "whsec_old"});
   CHECK(found->inserted_at == at(0s));
+  CHECK_FALSE(found->max_concurrent);
   CHECK_FALSE(directory().find_organization("Acme"));
 }
 
 TEST_CASE_METHOD(DirectoryFixture, "the name of an organisation is taken once") {
-  CHECK_THROWS_AS(directory().create_organization({next_id<OrganizationId>(), "acme", {"whsec_x"}, at(9s)}), Conflict);
+  CHECK_THROWS_AS(directory().create_organization({next_id<OrganizationId>(), "acme", {"whsec_x"}, at(9s), {}}),
+                  Conflict);
   CHECK(directory().find_organization("acme")->id == acme);
 }
 
@@ -102,4 +104,33 @@ TEST_CASE_METHOD(DirectoryFixture, "a key made by another instance is found at o
   cli->directory().create_key(
       {next_id<KeyId>(), acme, "pk_live_cli", digest_of('s'), at(5s), std::nullopt, std::nullopt});
   CHECK(directory().find_key("pk_live_cli"));
+}
+
+TEST_CASE_METHOD(DirectoryFixture, "an organisation keeps the cap it is made with") {
+  directory().create_organization({next_id<OrganizationId>(), "third", {"whsec_x"}, at(9s), 7});
+  reopen();
+  CHECK(directory().find_organization("third")->max_concurrent == 7);
+}
+
+TEST_CASE_METHOD(DirectoryFixture, "a cap is set, changed and lifted, and seen by every reader") {
+  key(acme, "pk_live_one");
+  for (const std::optional<int> cap : {std::optional(3), std::optional(1), std::optional<int>()}) {
+    CHECK(directory().set_max_concurrent(acme, cap));
+    reopen();
+    CHECK(directory().find_organization("acme")->max_concurrent == cap);
+    CHECK(directory().find_key("pk_live_one")->organization.max_concurrent == cap);
+    CHECK(directory().list_organizations()[0].max_concurrent == cap);
+    CHECK_FALSE(directory().find_organization("other")->max_concurrent);
+  }
+}
+
+TEST_CASE_METHOD(DirectoryFixture, "the cap of an unknown organisation is not set") {
+  CHECK_FALSE(directory().set_max_concurrent(next_id<OrganizationId>(), 3));
+}
+
+TEST_CASE_METHOD(DirectoryFixture, "a cap below one is refused") {
+  CHECK(directory().set_max_concurrent(acme, 2));
+  CHECK_THROWS_AS(directory().set_max_concurrent(acme, 0), Invalid);
+  CHECK_THROWS_AS(directory().set_max_concurrent(acme, -1), Invalid);
+  CHECK(directory().find_organization("acme")->max_concurrent == 2);
 }

@@ -17,7 +17,7 @@ struct ExecutionFixture : StorageFixture {
       runs.push_back(next_id<ExecutionId>());
       (void)tasks().add_run(write(id, at(1s)), {runs.back(), runs.back(), 1, at(due)});
     }
-    const auto claimed = work().claim({node, next_token(), now, at(40s), 4}).claimed;
+    const auto claimed = work().claim(claim_request(now, at(40s), 4)).claimed;
     REQUIRE(claimed.size() == 4);
     (void)settle(settlement(claimed[0], ExecutionStatus::success, at(31s)));
     (void)settle(settlement(claimed[1], ExecutionStatus::failed, at(31s)));

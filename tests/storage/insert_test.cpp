@@ -103,3 +103,31 @@ TEST_CASE_METHOD(StorageFixture, "a claim made at insert is settled by its token
   claimed.task_id = stored.task.id;
   CHECK(settle(settlement(claimed, ExecutionStatus::success, at(2s))) == SettleOutcome::settled);
 }
+
+TEST_CASE_METHOD(StorageFixture, "an insert tells what it has claimed") {
+  std::vector<NewWork> batch{once(acme, at(1s)), once(acme, at(1s)), cron(acme, at(60s)), once(acme, at(1s), "q")};
+  for (const std::size_t with_claim : {0, 2, 3}) batch[with_claim].claim = next_token();
+  const auto outcomes = work().insert(node, batch);
+  REQUIRE(outcomes.size() == 4);
+  for (const auto& outcome : outcomes) CHECK(outcome.result == WriteResult::applied);
+  CHECK(outcomes[0].claimed);
+  CHECK_FALSE(outcomes[1].claimed);
+  CHECK_FALSE(outcomes[2].claimed);
+  CHECK_FALSE(outcomes[3].claimed);
+  CHECK(status(batch[0].execution->id) == ExecutionStatus::running);
+  CHECK(status(batch[3].execution->id) == ExecutionStatus::pending);
+}
+
+TEST_CASE_METHOD(StorageFixture, "a batch sent again tells again what it has claimed") {
+  std::vector<NewWork> batch{once(acme, at(1s)), once(acme, at(1s)), once(acme, at(1s), "q")};
+  batch[0].claim = next_token();
+  batch[1].claim = next_token();
+  batch[2].claim = next_token();
+  batch[1].idempotency = key_used("k", 'a', at(0s));
+  (void)work().insert(node, batch);
+  const auto again = work().insert(node, batch);
+  REQUIRE(again.size() == 3);
+  CHECK(again[0].claimed);
+  CHECK(again[1].claimed);
+  CHECK_FALSE(again[2].claimed);
+}

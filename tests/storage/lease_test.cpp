@@ -10,7 +10,8 @@ using namespace punctual;
 using namespace punctual::testing;
 using Catch::Matchers::Contains;
 
-TEST_CASE_METHOD(StorageFixture, "a second server is refused with the name of the first") {
+TEST_CASE_METHOD(StorageFixture, "where one server is allowed a second one is refused with the name of the first") {
+  if (site.allows_several_servers()) return;
   const auto second = open_another();
   const NodeInfo info{next_id<NodeId>(), "elsewhere", 4711, at(0s)};
   CHECK_THROWS_AS(second->leases().acquire(info), Conflict);
@@ -22,7 +23,44 @@ TEST_CASE_METHOD(StorageFixture, "a lease that was ended can be taken by another
   const auto second = open_another();
   store().leases().end(node);
   CHECK_NOTHROW(second->leases().acquire({next_id<NodeId>(), "elsewhere", 4711, at(0s)}));
-  CHECK_THROWS_AS(take_lease(), Conflict);
+}
+
+TEST_CASE_METHOD(StorageFixture, "where several servers are allowed each has its lease") {
+  if (!site.allows_several_servers()) return;
+  const auto second = open_another();
+  const NodeInfo info{next_id<NodeId>(), "elsewhere", 4711, at(0s)};
+  const auto report = second->leases().acquire(info);
+  CHECK(report.executions == 0);
+  CHECK(report.nodes == 0);
+  CHECK(second->leases().heartbeat(info.id, at(1s)));
+  CHECK(store().leases().heartbeat(node, at(1s)));
+}
+
+TEST_CASE_METHOD(StorageFixture, "a server that beats is left alone while a silent one is rescued from") {
+  if (!site.allows_several_servers()) return;
+  insert(once(acme, at(1s)));
+  const Claimed kept = claim_one(at(2s));
+  const NodeId alive = node;
+  const auto silent = open_another();
+  const NodeInfo info{next_id<NodeId>(), "elsewhere", 4711, at(0s)};
+  (void)silent->leases().acquire(info);
+  insert(once(acme, at(1s)));
+  ClaimRequest request = claim_request(at(2s), 10);
+  request.node = info.id;
+  const auto lost = silent->work().claim(request).claimed;
+  REQUIRE(lost.size() == 1);
+  const auto third = open_another();
+  const auto self = next_id<NodeId>();
+  (void)third->leases().acquire({self, "third", 4712, at(0s)});
+  CHECK(third->leases().rescue(self, at(100s), 10s).executions == 0);
+  CHECK(store().leases().heartbeat(alive, at(105s)));
+  const auto report = third->leases().rescue(self, at(111s), 10s);
+  CHECK(report.executions == 1);
+  CHECK(report.nodes == 1);
+  CHECK(status(kept.id) == ExecutionStatus::running);
+  CHECK(status(lost[0].id) == ExecutionStatus::pending);
+  CHECK_FALSE(silent->leases().heartbeat(info.id, at(112s)));
+  CHECK(store().leases().heartbeat(alive, at(112s)));
 }
 
 TEST_CASE_METHOD(StorageFixture, "a lease ends with its store") {
@@ -36,12 +74,11 @@ TEST_CASE_METHOD(StorageFixture, "a heartbeat keeps the lease") {
   CHECK(store().leases().heartbeat(node, at(2s)));
 }
 
-TEST_CASE_METHOD(StorageFixture, "a new lease returns what former leases had claimed") {
+TEST_CASE_METHOD(StorageFixture, "a successor returns what a dead server had claimed") {
   const NewWork stored = once(acme, at(1s));
   insert(stored);
   const Claimed lost = claim_one(at(2s));
-  reopen();
-  const auto report = take_lease();
+  const auto report = succeed();
   CHECK(report.executions == 1);
   CHECK(report.nodes == 1);
   const Claimed again = claim_one(at(2s));
@@ -57,8 +94,7 @@ TEST_CASE_METHOD(StorageFixture, "every rescue of an attempt is counted, a retry
   insert(once(acme, at(1s)));
   for (int rescues = 0; rescues < 3; ++rescues) {
     CHECK(claim_one(at(2s)).rescues == rescues);
-    reopen();
-    take_lease();
+    succeed();
   }
   Settlement item = settlement(claim_one(at(2s)), ExecutionStatus::failed, at(3s));
   item.retry = Retry{next_id<ExecutionId>(), at(4s)};
@@ -70,8 +106,7 @@ TEST_CASE_METHOD(StorageFixture, "a rescued head of a queue is the head again") 
   insert(once(acme, at(5s), "q"));
   const Claimed head = claim_one(at(6s));
   insert(once(acme, at(1s), "q"));
-  reopen();
-  take_lease();
+  succeed();
   CHECK(claim_one(at(6s)).id == head.id);
 }
 
@@ -79,8 +114,7 @@ TEST_CASE_METHOD(StorageFixture, "a rescued execution of a task deleted meanwhil
   const TaskId id = insert(once(acme, at(1s)));
   const Claimed claimed = claim_one(at(2s));
   (void)tasks().remove(write(id, at(3s), {&claimed.id, 1}));
-  reopen();
-  take_lease();
+  succeed();
   CHECK(status(claimed.id) == ExecutionStatus::cancelled);
   CHECK(claim(at(9s)).empty());
 }
@@ -109,21 +143,52 @@ TEST_CASE_METHOD(StorageFixture, "a rescue finds nothing while every server is a
   CHECK(status(claimed.id) == ExecutionStatus::running);
 }
 
+TEST_CASE_METHOD(StorageFixture, "the list of servers names who has a lease and how much it has claimed") {
+  insert(once(acme, at(1s)));
+  insert(once(acme, at(1s)));
+  insert(once(acme, at(90s)));
+  REQUIRE(claim(at(2s)).size() == 2);
+  const auto cli = open_another();
+  for (Storage* asked : {&store(), cli.get()}) {
+    const auto servers = asked->leases().list();
+    REQUIRE(servers.size() == 1);
+    CHECK(servers[0].node.id == node);
+    CHECK(servers[0].node.host == "test-host");
+    CHECK(servers[0].node.pid == ::getpid());
+    CHECK(servers[0].node.at == at(0s));
+    CHECK(servers[0].silent < 60s);
+    CHECK(servers[0].claims == 2);
+  }
+}
+
+TEST_CASE_METHOD(StorageFixture, "the list of servers follows a lease to its successor") {
+  succeed();
+  const auto servers = store().leases().list();
+  REQUIRE(servers.size() == 1);
+  CHECK(servers[0].node.id == node);
+}
+
+TEST_CASE_METHOD(StorageFixture, "where nobody has a lease the list of servers is empty") {
+  store().leases().end(node);
+  CHECK(store().leases().list().empty());
+  CHECK(open_another()->leases().list().empty());
+}
+
 TEST_CASE("the claims of a server that was killed are returned to its successor") {
   StorageSite site;
   const auto organization = next_id<OrganizationId>();
   const NewWork stored = once(organization, at(1s));
+  const auto lost = next_id<NodeId>();
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
     try {
       auto store = site.open();
-      store->maintenance().migrate();
-      store->directory().create_organization({organization, "acme", {"whsec_x"}, at(0s)});
-      const auto node = next_id<NodeId>();
-      (void)store->leases().acquire({node, "test-host", ::getpid(), at(0s)});
-      (void)store->work().insert(node, {&stored, 1});
-      const auto claimed = store->work().claim({node, next_token(), at(2s), at(2s), 10}).claimed;
+      prepare(*store);
+      store->directory().create_organization({organization, "acme", {"whsec_x"}, at(0s), std::nullopt});
+      (void)store->leases().acquire({lost, "test-host", ::getpid(), at(0s)});
+      (void)store->work().insert(lost, {&stored, 1});
+      const auto claimed = store->work().claim({lost, next_token(), at(2s), at(2s), 10, 10, {}}).claimed;
       // No destructor runs: nothing is handed back.
       ::_exit(claimed.size() == 1 ? 0 : 1);
     } catch (...) {
@@ -136,10 +201,10 @@ TEST_CASE("the claims of a server that was killed are returned to its successor"
   auto store = site.open();
   store->maintenance().migrate();
   const auto node = next_id<NodeId>();
-  const auto report = store->leases().acquire({node, "test-host", ::getpid(), at(3s)});
+  const auto report = take_over(*store, site, node);
   CHECK(report.executions == 1);
   CHECK(report.nodes == 1);
-  const auto claimed = store->work().claim({node, next_token(), at(4s), at(4s), 10}).claimed;
+  const auto claimed = store->work().claim({node, next_token(), at(4s), at(4s), 10, 10, {}}).claimed;
   REQUIRE(claimed.size() == 1);
   CHECK(claimed[0].id == stored.execution->id);
   CHECK(claimed[0].rescues == 1);

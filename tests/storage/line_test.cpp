@@ -65,7 +65,7 @@ TEST_CASE_METHOD(LineFixture, "queued executions are not claimed ahead") {
   const auto queued_id = queued(at(10s));
   const NewWork free = once(acme, at(10s));
   insert(free);
-  const auto ahead = work().claim({node, next_token(), at(9s), at(11s), 10});
+  const auto ahead = work().claim(claim_request(at(9s), at(11s), 10));
   CHECK(ids_of(ahead.claimed) == std::vector{free.execution->id});
   CHECK(ahead.next_due == at(10s));
   CHECK(claim_one(at(10s)).id == queued_id);
@@ -107,21 +107,21 @@ TEST_CASE_METHOD(LineFixture, "a released head stays the head though an earlier 
 TEST_CASE_METHOD(LineFixture, "the next due time counts the head of an idle queue alone") {
   queued(at(1s));
   queued(at(2s));
-  const auto busy = work().claim({node, next_token(), at(5s), at(5s), 10});
+  const auto busy = work().claim(claim_request(at(5s), 10));
   REQUIRE(busy.claimed.size() == 1);
   CHECK_FALSE(busy.next_due);
   fail(busy.claimed[0], at(6s), at(40s));
-  CHECK(work().claim({node, next_token(), at(7s), at(7s), 10}).next_due == at(40s));
+  CHECK(work().claim(claim_request(at(7s), 10)).next_due == at(40s));
 }
 
 TEST_CASE_METHOD(LineFixture, "a head that is not due holds nobody up who comes before it") {
   queued(at(100s));
   const auto early = queued(at(10s));
-  CHECK(work().claim({node, next_token(), at(5s), at(5s), 10}).next_due == at(10s));
+  CHECK(work().claim(claim_request(at(5s), 10)).next_due == at(10s));
   const Claimed claimed = claim_one(at(10s));
   CHECK(claimed.id == early);
   succeed(claimed, at(11s));
-  CHECK(work().claim({node, next_token(), at(12s), at(12s), 10}).next_due == at(100s));
+  CHECK(work().claim(claim_request(at(12s), 10)).next_due == at(100s));
 }
 
 TEST_CASE_METHOD(LineFixture, "a queued execution settled without a retry because its task is deleted frees the line") {

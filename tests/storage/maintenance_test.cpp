@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "punctual/errors.hpp"
 #include "support/storage_fixture.hpp"
@@ -42,3 +43,177 @@ TEST_CASE_METHOD(StorageFixture, "a newer schema is refused") {
 }
 
 TEST_CASE_METHOD(StorageFixture, "a store in use is reachable") { CHECK(store().maintenance().reachable()); }
+
+// ---- Upkeep.
+
+namespace {
+
+constexpr auto day = 24h;
+
+struct UpkeepFixture : StorageFixture {
+  // Stores a task that runs at `when` and ends then; its execution.
+  Claimed finished(Time when, NewWork stored) {
+    insert(stored);
+    const Claimed claimed = claim_one(when);
+    REQUIRE(settle(settlement(claimed, ExecutionStatus::success, when + 1s)) == SettleOutcome::settled);
+    return claimed;
+  }
+  Claimed finished(Time when) { return finished(when, once(acme, when)); }
+
+  // As a server does it for some minutes: one call may leave something for the next.
+  void keep_up(Time now, milliseconds retention = 30 * day) {
+    for (int calls = 0; calls < 50; ++calls) {
+      if (store().maintenance().upkeep({now, retention}).done.empty()) return;
+    }
+  }
+  [[nodiscard]] bool there(const Claimed& claimed) {
+    return tasks().find_execution(acme, claimed.id) && tasks().find(acme, claimed.task_id);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(UpkeepFixture, "what ended before the retention is removed, what ended in it is kept") {
+  const Claimed old = finished(at(1s));
+  const Claimed recent = finished(at(50 * day));
+  keep_up(at(75 * day));
+  reopen();
+  CHECK_FALSE(tasks().find_execution(acme, old.id));
+  CHECK_FALSE(tasks().find(acme, old.task_id));
+  CHECK(there(recent));
+  CHECK(tasks().find_execution(acme, recent.id)->request_url == recent.url);
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "nothing is removed while nothing is old enough") {
+  const Claimed kept = finished(at(1s));
+  keep_up(at(29 * day));
+  CHECK(there(kept));
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "a task due in a year is kept and runs") {
+  const NewWork far = once(acme, at(365 * day));
+  insert(far);
+  finished(at(1s));
+  for (int days = 40; days < 365; days += 40) keep_up(at(days * day));
+  reopen();
+  CHECK(claim(at(364 * day)).empty());
+  CHECK(claim_one(at(365 * day)).id == far.execution->id);
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "a task edited far ahead is kept and runs") {
+  const NewWork stored = once(acme, at(60s));
+  const TaskId id = insert(stored);
+  auto update = change_to(task(id), PendingChange::move);
+  update.task.spec.scheduled_at = update.task.next_run_at = update.move_to = at(200 * day);
+  REQUIRE(tasks().update(write(id, at(1s)), update).result == WriteResult::applied);
+  keep_up(at(100 * day));
+  keep_up(at(199 * day));
+  CHECK(claim_one(at(200 * day)).id == stored.execution->id);
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "a waiting retry keeps its task though the first attempt is removed") {
+  insert(once(acme, at(1s)));
+  const Claimed first = claim_one(at(1s));
+  Settlement item = settlement(first, ExecutionStatus::failed, at(2s));
+  item.retry = Retry{next_id<ExecutionId>(), at(100 * day)};
+  REQUIRE(settle(item) == SettleOutcome::settled);
+  keep_up(at(90 * day));
+  CHECK_FALSE(tasks().find_execution(acme, first.id));
+  const Claimed again = claim_one(at(100 * day));
+  CHECK(again.id == item.retry->id);
+  CHECK(again.attempt == 2);
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "what is still running is kept, however old") {
+  insert(once(acme, at(1s)));
+  const Claimed running = claim_one(at(1s));
+  keep_up(at(100 * day));
+  CHECK(settle(settlement(running, ExecutionStatus::success, at(100 * day))) == SettleOutcome::settled);
+  CHECK(there(running));
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "a cron task is kept, its old executions are not") {
+  const NewWork tick = cron(acme, at(900 * day));
+  insert(tick);
+  const auto run = next_id<ExecutionId>();
+  (void)tasks().add_run(write(tick.task.id, at(1s)), {run, run, 1, at(1s)});
+  REQUIRE(settle(settlement(claim_one(at(1s)), ExecutionStatus::success, at(2s))) == SettleOutcome::settled);
+  NewWork disabled = cron(acme, at(900 * day));
+  disabled.task.spec.enabled = false;
+  insert(disabled);
+  keep_up(at(100 * day));
+  CHECK_FALSE(tasks().find_execution(acme, run));
+  CHECK(task(tick.task.id).next_run_at == at(900 * day));
+  CHECK(task(tick.task.id).last_execution_at == at(2s));
+  CHECK(tasks().find(acme, disabled.task.id));
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "a task with a recent execution is kept with it") {
+  const NewWork stored = once(acme, at(1s));
+  const Claimed first = finished(at(1s), stored);
+  const auto run = next_id<ExecutionId>();
+  (void)tasks().add_run(write(stored.task.id, at(60 * day)), {run, run, 1, at(60 * day)});
+  REQUIRE(settle(settlement(claim_one(at(60 * day)), ExecutionStatus::success, at(60 * day))) ==
+          SettleOutcome::settled);
+  keep_up(at(80 * day));
+  CHECK_FALSE(tasks().find_execution(acme, first.id));
+  CHECK(status(run) == ExecutionStatus::success);
+  CHECK(tasks().find(acme, stored.task.id));
+  keep_up(at(120 * day));
+  CHECK_FALSE(tasks().find(acme, stored.task.id));
+}
+
+TEST_CASE_METHOD(UpkeepFixture,
+                 "the executions of a task deleted long ago are removed, those of one deleted now are not") {
+  const NewWork before = once(acme, at(900 * day));
+  const NewWork now = once(acme, at(900 * day));
+  insert(before);
+  insert(now);
+  CHECK(tasks().remove(write(before.task.id, at(1s))).result == WriteResult::applied);
+  CHECK(tasks().remove(write(now.task.id, at(70 * day))).result == WriteResult::applied);
+  keep_up(at(80 * day));
+  CHECK_FALSE(tasks().find_execution(acme, before.execution->id));
+  CHECK(status(now.execution->id) == ExecutionStatus::cancelled);
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "a task that was removed for its age may be stored anew") {
+  const NewWork stored = once(acme, at(1s));
+  finished(at(1s), stored);
+  keep_up(at(100 * day));
+  REQUIRE_FALSE(tasks().find(acme, stored.task.id));
+  insert(stored);
+  CHECK(claim_one(at(100 * day)).id == stored.execution->id);
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "upkeep tells what it did and is quiet when there is nothing to do") {
+  keep_up(at(100 * day));
+  const auto idle = store().maintenance().upkeep({at(100 * day), 30 * day});
+  CHECK(idle.done.empty());
+  CHECK(idle.deferred.empty());
+  finished(at(1s));
+  CHECK_FALSE(store().maintenance().upkeep({at(100 * day), 30 * day}).done.empty());
+}
+
+TEST_CASE_METHOD(UpkeepFixture, "several servers may do the upkeep at once, while others work") {
+  std::vector<NewWork> batch;
+  for (int i = 0; i < 300; ++i) batch.push_back(once(acme, at(1s)));
+  (void)work().insert(node, batch);
+  std::vector<Settlement> ends;
+  for (const Claimed& one : claim(at(1s), 300)) {
+    ends.push_back(settlement(one, ExecutionStatus::success, at(2s)));
+  }
+  REQUIRE(work().settle(ends).size() == 300);
+  const auto second = open_another();
+  std::thread beside([&] {
+    for (int i = 0; i < 20; ++i) (void)second->maintenance().upkeep({at(100 * day), 30 * day});
+  });
+  std::vector<ExecutionId> fresh;
+  for (int i = 0; i < 20; ++i) {
+    (void)store().maintenance().upkeep({at(100 * day), 30 * day});
+    fresh.push_back(finished(at(100 * day)).id);
+  }
+  beside.join();
+  keep_up(at(100 * day));
+  for (const NewWork& old : batch) REQUIRE_FALSE(tasks().find(acme, old.task.id));
+  for (const auto id : fresh) CHECK(status(id) == ExecutionStatus::success);
+}

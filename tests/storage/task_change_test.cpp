@@ -106,7 +106,7 @@ TEST_CASE_METHOD(StorageFixture, "moving a task moves its pending execution") {
 
 TEST_CASE_METHOD(StorageFixture, "moving a task whose execution is claimed ahead revokes the claim") {
   const TaskId id = insert(once(acme, at(5s)));
-  const auto ahead = work().claim({node, next_token(), at(4s), at(5s), 10}).claimed;
+  const auto ahead = work().claim(claim_request(at(4s), at(5s), 10)).claimed;
   REQUIRE(ahead.size() == 1);
   auto update = change_to(task(id), PendingChange::move);
   update.move_to = at(500s);
@@ -166,7 +166,7 @@ TEST_CASE_METHOD(StorageFixture, "forgetting deletes what a schedule made and is
   REQUIRE(store().schedules().advance({&step, 1}).at(0) == 3);
   const auto manual = next_id<ExecutionId>();
   (void)tasks().add_run(write(id, at(11s)), {manual, manual, 1, at(90s)});
-  const auto ahead = work().claim({node, next_token(), at(70s) - 1s, at(70s), 10}).claimed;
+  const auto ahead = work().claim(claim_request(at(70s) - 1s, at(70s), 10)).claimed;
   REQUIRE(ahead.size() == 2);
 
   auto update = change_to(task(id), PendingChange::forget);
@@ -235,4 +235,71 @@ TEST_CASE_METHOD(StorageFixture, "a triggered run leaves other claims of the tas
   const auto run = next_id<ExecutionId>();
   CHECK(tasks().add_run(write(id, at(3s)), {run, run, 1, at(3s)}).revoked.empty());
   CHECK(settle(settlement(claimed, ExecutionStatus::success, at(4s))) == SettleOutcome::settled);
+}
+
+// ---- Claims of another server.
+
+namespace {
+
+// A task that another server has claimed.
+struct ElsewhereFixture : StorageFixture {
+  ElsewhereFixture() {
+    if (!site.allows_several_servers()) return;
+    second = open_another();
+    (void)second->leases().acquire({elsewhere, "elsewhere", 4711, at(0s)});
+    id = insert(once(acme, at(1s)));
+    claimed = claim_elsewhere();
+  }
+  Claimed claim_elsewhere() {
+    ClaimRequest request = claim_request(at(2s), 10);
+    request.node = elsewhere;
+    const auto found = second->work().claim(request).claimed;
+    REQUIRE(found.size() == 1);
+    return found[0];
+  }
+  void mark_started(const Claimed& one) {
+    const StartedClaim started{{one.id, one.token}, at(2s)};
+    second->work().mark_started({&started, 1});
+  }
+
+  PluginLibrary::Instance second;
+  const NodeId elsewhere = next_id<NodeId>();
+  TaskId id;
+  Claimed claimed;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server holds a change up and is left as it is") {
+  if (!site.allows_several_servers()) return;
+  auto update = change_to(task(id));
+  update.task.spec.name = "new";
+  CHECK(tasks().update(write(id, at(3s)), update).result == WriteResult::held_elsewhere);
+  CHECK(tasks().remove(write(id, at(3s))).result == WriteResult::held_elsewhere);
+  CHECK(task(id).spec.name == "once");
+  const Settlement end = settlement(claimed, ExecutionStatus::success, at(4s));
+  CHECK(second->work().settle({&end, 1})[0] == SettleOutcome::settled);
+  CHECK(tasks().update(write(id, at(5s)), update).result == WriteResult::applied);
+}
+
+TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server that is marked as started is under way") {
+  if (!site.allows_several_servers()) return;
+  mark_started(claimed);
+  const auto outcome = tasks().remove(write(id, at(3s)));
+  CHECK(outcome.result == WriteResult::applied);
+  CHECK(outcome.revoked.empty());
+  const Settlement end = settlement(claimed, ExecutionStatus::success, at(4s));
+  CHECK(second->work().settle({&end, 1})[0] == SettleOutcome::settled);
+}
+
+TEST_CASE_METHOD(ElsewhereFixture, "a mark on an earlier claim of another server says nothing about its new one") {
+  if (!site.allows_several_servers()) return;
+  mark_started(claimed);
+  const ClaimRef given_back{claimed.id, claimed.token};
+  second->work().release({&given_back, 1});
+  const Claimed again = claim_elsewhere();
+  mark_started(claimed);
+  CHECK(tasks().remove(write(id, at(3s))).result == WriteResult::held_elsewhere);
+  mark_started(again);
+  CHECK(tasks().remove(write(id, at(3s))).result == WriteResult::applied);
 }

@@ -63,22 +63,6 @@ std::vector<std::string> serve_arguments(const std::string& storage, const std::
 
 }  // namespace
 
-TempFolder::TempFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "punctual-cli-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::filesystem::path TempFolder::write(const std::string& name, const std::string& content) const {
-  std::ofstream(path_ / name) << content;
-  return path_ / name;
-}
-
 Process::Process(const std::vector<std::string>& arguments, const Environment& environment) {
   // All memory is had before the fork: the child must not allocate.
   std::vector<std::string> argument_texts = arguments;

@@ -4,28 +4,15 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "support/temporary_folder.hpp"
+
 namespace punctual::testing {
 
-// An empty folder of its own, gone with everything in it at the end.
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  // The storage URL of a database in here.
-  [[nodiscard]] std::string storage() const { return "sqlite://" + (path_ / "test.db").string(); }
-  std::filesystem::path write(const std::string& name, const std::string& content) const;
-
- private:
-  std::filesystem::path path_;
-};
+// The storage URL of a SQLite database in there.
+inline std::string sqlite_in(const TemporaryFolder& folder) { return "sqlite://" + (folder / "test.db").string(); }
 
 struct Ended {
   int exit_code = -1;  // 128 + signal when one ended it
@@ -43,6 +30,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  [[nodiscard]] pid_t id() const noexcept { return pid_; }
   void signal(int number) const;
   // Waits for its end; fails the test after `limit`.
   Ended wait(std::chrono::seconds limit = std::chrono::seconds{20});
@@ -51,7 +39,7 @@ class Process {
   [[nodiscard]] std::string err() const;
 
  private:
-  TempFolder folder_;
+  TemporaryFolder folder_;
   pid_t pid_ = -1;
   int status_ = 0;
   bool ended_ = false;

@@ -133,6 +133,7 @@ struct Organization {
   std::string name;                          // unique
   std::vector<std::string> signing_secrets;  // "whsec_…", newest first, one or two
   Time inserted_at;
+  std::optional<int> max_concurrent;  // executions that may run at once; nullopt: no cap
 };
 
 using Digest = std::array<std::uint8_t, 32>;  // SHA-256

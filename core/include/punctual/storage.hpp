@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,6 +47,7 @@ enum class WriteResult : std::uint8_t {
   stale,       // the thing has changed since it was read; nothing was written
   not_found,   // the thing is not there; nothing was written
   conflict,    // its state does not allow it; nothing was written
+  held_elsewhere,  // another server has claimed it and has not said whether it is being sent; nothing was written
 };
 
 // ---- The hot path.
@@ -61,7 +63,8 @@ struct NewExecution {
 struct NewWork {
   Task task;
   std::optional<NewExecution> execution;
-  std::optional<ClaimToken> claim;  // set: the execution is inserted as claimed by the batch's node
+  // Set: the execution is inserted as claimed by the batch's node, unless its organisation has a cap or it has a queue.
+  std::optional<ClaimToken> claim;
   std::optional<IdempotencyRecord> idempotency;
 };
 
@@ -69,6 +72,7 @@ struct InsertOutcome {
   // applied, replayed, key_reused, or conflict: the item cannot be stored (unknown organisation, execution id in use).
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
+  bool claimed = false;  // applied, and stored as claimed with this token, also when an earlier call stored it
 };
 
 // Everything needed to deliver one attempt: one round trip, nothing is read again later.
@@ -96,20 +100,32 @@ struct Claimed {
   std::optional<std::string> expected_body_pattern;
   std::optional<std::string> queue;
   std::vector<std::string> signing_secrets;  // the organisation's, newest first
+  bool capped = false;  // its organisation may run only so many at once: its end may make room for another
+};
+
+// How many of one organisation a claim may bring.
+struct Share {
+  OrganizationId organization_id;
+  std::size_t most = 0;
 };
 
 struct ClaimRequest {
   NodeId node;
   ClaimToken token{};  // the same for all executions of this claim
   Time now;
-  Time horizon;  // claim what is due at or before this; executions with a queue only at or before `now`
+  // Claim what is due at or before this; executions with a queue, and those of an organisation with a cap, only at or
+  // before `now`.
+  Time horizon;
   std::size_t limit = 0;
+  std::size_t share = std::numeric_limits<std::size_t>::max();  // most of an organisation that `shares` does not name
+  std::vector<Share> shares;
 };
 
 struct ClaimResult {
   std::vector<Claimed> claimed;  // ordered by scheduled_for, then id
   // When the earliest execution that is pending after this claim is due. A queued one that must wait for its line does not
-  // count: settling the one before it is what makes it claimable. nullopt: nothing is pending.
+  // count: settling the one before it is what makes it claimable. What a cap, a share or another server's claim under way
+  // holds back may count. nullopt: nothing is pending.
   std::optional<Time> next_due;
 };
 
@@ -117,6 +133,12 @@ struct ClaimRef {
   ExecutionId id;
   ClaimToken token{};
   friend auto operator<=>(const ClaimRef&, const ClaimRef&) = default;
+};
+
+// A claim whose request was sent at `at`.
+struct StartedClaim {
+  ClaimRef claim;
+  Time at;
 };
 
 struct Retry {
@@ -160,9 +182,13 @@ class WorkStore {
   // may be sent again after an ambiguous failure). One bad item never fails its neighbours.
   [[nodiscard]] virtual std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) = 0;
 
-  // Claims up to `limit` pending executions of enabled or disabled but not deleted tasks, earliest first. Executions with a
-  // queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is claimed, never
-  // while another of the line is running; a waiting retry is the head of its line.
+  // Claims up to `limit` pending executions of enabled or disabled but not deleted tasks. Each organisation's come earliest
+  // first; when more is due than `limit`, organisations take turns. An organisation with a cap never has more running than
+  // that, on all servers together.
+  //
+  // Executions with a queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is
+  // claimed, never while another of the line is running; a waiting retry is the head of its line. Where several servers
+  // store work, what is due when it is stored takes its place behind what was so stored before, whatever their clocks say.
   [[nodiscard]] virtual ClaimResult claim(const ClaimRequest& request) = 0;
 
   // Writes results, one transaction for all; one outcome an item, in order. Each is guarded by (execution, token). Updates
@@ -171,6 +197,10 @@ class WorkStore {
 
   // Gives claims back: pending again with the same attempt and due time, claimable at once. Stale ones are ignored.
   virtual void release(std::span<const ClaimRef> claims) = 0;
+
+  // Tells other servers that these are under way: a change of their task leaves them alone from now on. Stale ones are
+  // ignored.
+  virtual void mark_started(std::span<const StartedClaim> claims) = 0;
 };
 
 // ---- Leases: which server process may hold claims.
@@ -187,9 +217,19 @@ struct RescueReport {
   std::size_t nodes = 0;       // found dead
 };
 
+// A server that has a lease.
+struct NodeStatus {
+  NodeInfo node;           // `at`: when it took the lease
+  milliseconds silent{0};  // since its last heartbeat
+  std::size_t claims = 0;
+};
+
 class Leases {
  public:
   virtual ~Leases() = default;
+
+  // The database's clock, where it is not this machine's.
+  [[nodiscard]] virtual std::optional<Time> database_time() = 0;
 
   // Takes a lease for a server process. A backend that allows one server returns all claims of former leases to pending
   // here (each counts as one rescue) and throws Conflict, naming the holder, while another process has the lease.
@@ -198,7 +238,9 @@ class Leases {
   // Keeps it. False: the lease was judged dead meanwhile; the node must stop sending and take a new one.
   [[nodiscard]] virtual bool heartbeat(NodeId node, Time now) = 0;
 
-  // Returns the claims of nodes that have been silent for `silence` to pending, same attempt, counting one rescue each.
+  // Returns the claims of nodes that have been silent for `silence` to pending, same attempt, counting one rescue each. How
+  // long a node has been silent is measured by the caller's clock, from when a rescue of this instance first found its last
+  // heartbeat: no two clocks are compared.
   [[nodiscard]] virtual RescueReport rescue(NodeId self, Time now, milliseconds silence) = 0;
 
   // The claims stored under this lease.
@@ -206,6 +248,34 @@ class Leases {
 
   // Ends the lease; its claims must have been settled or released.
   virtual void end(NodeId node) = 0;
+
+  // Every server, those that have fallen silent and were not yet rescued from too.
+  [[nodiscard]] virtual std::vector<NodeStatus> list() = 0;
+};
+
+// ---- Word between the servers of one store.
+
+struct Signal {
+  enum class Kind : std::uint8_t {
+    due,     // there is work due at `due` that the sender will not take
+    recall,  // whoever has claims of this task that are not sent gives them back, and marks those that are as started
+  };
+  Kind kind = Kind::due;
+  Time due;
+  OrganizationId organization_id;
+  std::optional<TaskId> task_id;  // nullopt: of all tasks of the organisation
+};
+
+// Best effort: a signal may be lost, so whoever depends on one sends it again.
+class Signals {
+ public:
+  virtual ~Signals() = default;
+
+  // From now on `receive` is called with the signals of other instances, on a thread of the backend.
+  virtual void listen(std::function<void(const Signal&)> receive) = 0;
+  // When it returns `receive` is not called any more. Without listen() before, nothing.
+  virtual void stop_listening() noexcept = 0;
+  virtual void send(const Signal& signal) noexcept = 0;
 };
 
 // ---- Tasks and executions, as the API sees them.
@@ -253,10 +323,12 @@ struct Page {
 };
 
 // What a change does to the pending executions of a task. Executions in `sending` are under way at this node and are left
-// as they are; any other claim of the task is revoked (its execution is pending again, its token void).
+// as they are, and so are those that another node has marked as started; any other claim of this node is revoked (its
+// execution is pending again, its token void). Another node's claim that is not marked makes the write `held_elsewhere`.
 struct TaskWrite {
   OrganizationId organization_id;
   TaskId task_id;
+  NodeId node;  // of the caller
   Time now;
   std::span<const ExecutionId> sending;
   std::optional<IdempotencyRecord> idempotency;
@@ -292,9 +364,9 @@ class TaskStore {
   // Order: last_execution_at descending, nulls last; inserted_at descending; id descending.
   [[nodiscard]] virtual Page<Task> list(const TaskQuery& query) = 0;
 
-  // applied, replayed, key_reused, stale, not_found or conflict.
+  // applied, replayed, key_reused, stale, not_found, conflict or held_elsewhere.
   [[nodiscard]] virtual TaskWriteOutcome update(const TaskWrite& write, const TaskUpdate& change) = 0;
-  // Soft delete; pending executions become cancelled. applied, replayed, key_reused or not_found.
+  // Soft delete; pending executions become cancelled. applied, replayed, key_reused, not_found or held_elsewhere.
   [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
   // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
@@ -377,6 +449,10 @@ class Directory {
   [[nodiscard]] virtual bool revoke_key(std::string_view public_id, Time at) = 0;
   // Never moves backwards.
   virtual void touch_key(KeyId key, Time last_used_at) = 0;
+
+  // How many executions of the organisation may run at once, on all servers together; nullopt: no cap. What is running
+  // when a lower cap is set runs on. False: no such organisation. Throws Invalid when `most` is less than 1.
+  [[nodiscard]] virtual bool set_max_concurrent(OrganizationId organization, std::optional<int> most) = 0;
 };
 
 // ---- The store as a whole.
@@ -384,6 +460,16 @@ class Directory {
 struct Migration {
   int from = 0;  // schema version found; 0: an empty database
   int to = 0;    // schema version now
+};
+
+struct Upkeep {
+  Time now;
+  milliseconds retention{};  // finished executions and tasks are kept for this long after they ended
+};
+
+struct UpkeepReport {
+  std::vector<std::string> done;      // one line a fact, for the log
+  std::vector<std::string> deferred;  // what could not be done now and why
 };
 
 class Maintenance {
@@ -397,6 +483,9 @@ class Maintenance {
   [[nodiscard]] virtual bool reachable() noexcept = 0;
   // Deletes idempotency records stored before `before`, at most `limit`; how many.
   [[nodiscard]] virtual std::size_t expire_replies(Time before, std::size_t limit) = 0;
+  // Makes room for what is coming and removes what has been kept for long enough: in small steps that never hold others up,
+  // never anything that is still to run. Any server may call it at any time, at best every minute.
+  [[nodiscard]] virtual UpkeepReport upkeep(const Upkeep& upkeep) = 0;
 };
 
 class Storage {
@@ -405,6 +494,7 @@ class Storage {
 
   [[nodiscard]] virtual WorkStore& work() noexcept = 0;
   [[nodiscard]] virtual Leases& leases() noexcept = 0;
+  [[nodiscard]] virtual Signals& signals() noexcept = 0;
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;

@@ -10,6 +10,7 @@
 #include "cli/cron_command.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/migrate_command.hpp"
+#include "cli/node_commands.hpp"
 #include "cli/organization_commands.hpp"
 #include "cli/plugin_commands.hpp"
 #include "cli/serve_command.hpp"
@@ -51,6 +52,7 @@ int run(int argc, const char* const* argv) {
   add_serve_command(app, common, action);
   add_migrate_command(app, common, action);
   add_organization_commands(app, common, action);
+  add_node_commands(app, common, action);
   add_key_commands(app, common, action);
   add_cron_command(app, common, action);
   add_plugin_commands(app, common, action);

@@ -5,7 +5,8 @@
 namespace punctual {
 
 Dispatcher::Dispatcher(WorkStore& store, const Lease& lease, Clock& clock, Host& host, IdGenerator& ids,
-                       EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held, Send send)
+                       EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held, Send send,
+                       std::function<void()> on_unclear)
     : store_(store),
       lease_(lease),
       clock_(clock),
@@ -14,6 +15,7 @@ Dispatcher::Dispatcher(WorkStore& store, const Lease& lease, Clock& clock, Host&
       metrics_(metrics),
       held_(held),
       send_(std::move(send)),
+      on_unclear_(std::move(on_unclear)),
       capacity_(settings.max_in_flight),
       batch_(settings.claim_batch),
       ahead_(settings.claim_ahead),
@@ -42,10 +44,12 @@ Time Dispatcher::claim_once() {
   const std::size_t waiting = held_.sizes().waiting;
   const std::size_t room_ahead = capacity_ / 2 > waiting ? capacity_ / 2 - waiting : 0;
   const Time horizon = room_ahead > 0 ? now + ahead_ : now;
-  const std::size_t asked = std::min({room, batch_, room_ahead > 0 ? room_ahead : room});
+  auto allowed = held_.allowance(std::min(batch_, room_ahead > 0 ? room_ahead : room));
+  const std::size_t asked = allowed.limit;
   held_.begin_claim();
   try {
-    ClaimResult result = store_.claim({lease_.node(), ids_.next_token(), now, horizon, asked});
+    ClaimResult result =
+        store_.claim({lease_.node(), ids_.next_token(), now, horizon, asked, allowed.share, std::move(allowed.shares)});
     metrics_.claim_seconds.observe(std::chrono::duration<double>(clock_.now() - now).count());
     if (!result.claimed.empty()) metrics_.claim_batch.observe(static_cast<double>(result.claimed.size()));
     metrics_.claimed_ahead.add(static_cast<double>(result.claimed.size()));
@@ -56,6 +60,7 @@ Time Dispatcher::claim_once() {
     return next;
   } catch (const std::exception& error) {
     held_.absorb({});
+    on_unclear_();
     metrics_.storage_errors.add();
     const auto wait = transient_wait(++failures_);
     host_.log(LogLevel::warn,
@@ -65,9 +70,13 @@ Time Dispatcher::claim_once() {
 }
 
 // Claims are taken half a window early, so that each brings half a window of work rather than one execution.
-Time Dispatcher::after_claim(const ClaimResult& result, std::size_t asked, Time now) const {
-  if (result.claimed.size() == asked) return now;
+Time Dispatcher::after_claim(const ClaimResult& result, std::size_t asked, Time now) {
+  const bool in_vain = result.claimed.empty() && result.next_due && *result.next_due <= now;
+  in_vain_ = in_vain ? in_vain_ + 1 : 0;
+  if (asked > 0 && result.claimed.size() == asked) return now;
   if (!result.next_due) return now + poll_;
+  // What is due is held back by a cap or a share, or another server is at it. Settling wakes this loop.
+  if (in_vain) return now + std::min(poll_, milliseconds{5 << std::min(in_vain_, 5)});
   // Due within the window and yet not claimed: it has a queue, and is claimed at its time, not before.
   const Time wanted = *result.next_due <= now + ahead_ ? *result.next_due : *result.next_due - ahead_ / 2;
   return std::clamp<Time>(wanted, now + milliseconds{1}, now + poll_);

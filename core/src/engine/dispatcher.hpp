@@ -22,8 +22,9 @@ class Dispatcher {
   // `send` begins the delivery of one execution; called from many threads, must not block and must not throw.
   using Send = std::function<void(Claimed)>;
 
+  // `on_unclear`: a claim may have been stored without anybody here knowing of it.
   Dispatcher(WorkStore& store, const Lease& lease, Clock& clock, Host& host, IdGenerator& ids, EngineMetrics& metrics,
-             const EngineSettings& settings, HeldClaims& held, Send send);
+             const EngineSettings& settings, HeldClaims& held, Send send, std::function<void()> on_unclear);
 
   void start();
   // Stops both threads. What waits in the wheel stays there.
@@ -37,7 +38,7 @@ class Dispatcher {
 
  private:
   Time claim_once();
-  [[nodiscard]] Time after_claim(const ClaimResult& result, std::size_t asked, Time now) const;
+  [[nodiscard]] Time after_claim(const ClaimResult& result, std::size_t asked, Time now);
   void fire();
 
   WorkStore& store_;
@@ -48,12 +49,14 @@ class Dispatcher {
   EngineMetrics& metrics_;
   HeldClaims& held_;
   Send send_;
+  std::function<void()> on_unclear_;
   std::size_t capacity_;
   std::size_t batch_;
   milliseconds ahead_;
   milliseconds poll_;
   std::atomic<bool> behind_{false};
   int failures_ = 0;  // of the claim loop, in a row
+  int in_vain_ = 0;   // claims that brought nothing though something is due, in a row
   BackgroundLoop claim_loop_;
   std::thread firing_;
 };

@@ -29,7 +29,8 @@ EngineMetrics::EngineMetrics(Metrics& m)
           m.counter("punctual_engine_storage_errors_total", "Storage calls of the engine's threads that failed")),
       waiting(m.gauge("punctual_due_wheel_size", "Claimed executions that wait for their time in memory")),
       sending(m.gauge("punctual_in_flight", "Executions under way on this server")),
-      settle_queue(m.gauge("punctual_settle_queue_size", "Results that wait to be stored")) {
+      settle_queue(m.gauge("punctual_settle_queue_size", "Results that wait to be stored")),
+      clock_offset_seconds(m.gauge("punctual_clock_offset_seconds", "How far the database's clock is ahead of ours")) {
   for (std::size_t i = 0; i < ended_.size(); ++i) {
     ended_[i] = &m.counter("punctual_executions_total", "Executions that ended, by status",
                            {{"status", std::string(name_of(static_cast<ExecutionStatus>(i)))}});

@@ -33,6 +33,7 @@ struct EngineMetrics {
   Gauge& waiting;
   Gauge& sending;
   Gauge& settle_queue;
+  Gauge& clock_offset_seconds;
 
  private:
   std::array<Counter*, 7> ended_{};

@@ -14,10 +14,40 @@ void count_down(std::map<Key, int>& holds, const Key& key) {
 
 }  // namespace
 
+void HeldClaims::State::add(ExecutionId id, const Entry& entry) {
+  entries.emplace(id, entry);
+  ++held_by[entry.organization];
+}
+
+void HeldClaims::State::erase(Entries::iterator entry) {
+  const auto number = held_by.find(entry->second.organization);
+  if (--number->second == 0) held_by.erase(number);
+  entries.erase(entry);
+}
+
+void HeldClaims::State::erase(ExecutionId id) {
+  if (const auto entry = entries.find(id); entry != entries.end()) erase(entry);
+}
+
+std::size_t HeldClaims::State::of(OrganizationId organization) const {
+  const auto number = held_by.find(organization);
+  return number == held_by.end() ? 0 : number->second;
+}
+
+std::size_t HeldClaims::open_places(const State& state) const {
+  const std::size_t open = capacity_ - capacity_ / 10;
+  return open > state.entries.size() ? open - state.entries.size() : 0;
+}
+
+std::size_t HeldClaims::equal_share(const State& state) const {
+  return std::max<std::size_t>(1, capacity_ / (state.held_by.size() + 1));
+}
+
 bool HeldClaims::expect(const ClaimRef& claim, OrganizationId organization, TaskId task) {
   auto state = state_.lock();
   if (state->suspended || state->entries.size() >= capacity_) return false;
-  state->entries.emplace(claim.id, Entry{organization, task, claim.token, Stage::expected, std::nullopt});
+  if (open_places(*state) == 0 && state->of(organization) >= equal_share(*state)) return false;
+  state->add(claim.id, Entry{organization, task, claim.token, Stage::expected, std::nullopt});
   return true;
 }
 
@@ -26,7 +56,7 @@ bool HeldClaims::begin_sending(ExecutionId id) {
   const auto entry = state->entries.find(id);
   if (entry == state->entries.end()) return false;
   if (state->suspended) {
-    state->entries.erase(entry);
+    state->erase(entry);
     became_idle_.notify_all();
     return false;
   }
@@ -40,6 +70,22 @@ std::size_t HeldClaims::room() {
   return capacity_ - state->entries.size();
 }
 
+HeldClaims::Allowance HeldClaims::allowance(std::size_t wanted) {
+  auto state = state_.lock();
+  Allowance out;
+  if (state->suspended || state->entries.size() >= capacity_) return out;
+  out.limit = std::min(wanted, capacity_ - state->entries.size());
+  const std::size_t open = open_places(*state);
+  if (out.limit <= open) return out;
+  const std::size_t equal = equal_share(*state);
+  out.share = std::max(open, equal);
+  for (const auto& [organization, number] : state->held_by) {
+    const std::size_t most = std::max(open, number < equal ? equal - number : 0);
+    if (most < out.limit) out.shares.push_back({organization, most});
+  }
+  return out;
+}
+
 void HeldClaims::begin_claim() { state_.lock()->claiming = true; }
 
 void HeldClaims::absorb(std::vector<Claimed> claimed) {
@@ -50,8 +96,10 @@ void HeldClaims::absorb(std::vector<Claimed> claimed) {
   for (auto& one : claimed) {
     if (revoked.contains({one.id, one.token})) continue;
     const Entry entry{one.organization_id, one.task_id, one.token, Stage::waiting, std::nullopt};
-    const auto [known, is_new] = state->entries.try_emplace(one.id, entry);
-    if (!is_new) {
+    const auto known = state->entries.find(one.id);
+    if (known == state->entries.end()) {
+      state->add(one.id, entry);
+    } else {
       // Of an execution that is still under way here under a lost lease the new claim is not taken: it becomes unknown to
       // us and is given back, and by then the old one has ended.
       if (known->second.stage != Stage::waiting) continue;
@@ -98,7 +146,7 @@ void HeldClaims::settled(std::span<const ClaimRef> claims) {
   auto state = state_.lock();
   for (const auto& claim : claims) {
     const auto entry = state->entries.find(claim.id);
-    if (entry != state->entries.end() && entry->second.token == claim.token) state->entries.erase(entry);
+    if (entry != state->entries.end() && entry->second.token == claim.token) state->erase(entry);
   }
   if (state->busy() == 0) became_idle_.notify_all();
 }
@@ -136,8 +184,27 @@ void HeldClaims::Hold::revoke(std::span<const ClaimRef> claims) {
   auto state = claims_.state_.lock();
   for (const auto& claim : claims) {
     if (state->claiming) state->revoked.insert(claim);
-    if (state->drop_waiting(claim)) state->entries.erase(claim.id);
+    if (state->drop_waiting(claim)) state->erase(claim.id);
   }
+}
+
+HeldClaims::Recalled HeldClaims::recall(OrganizationId organization, std::optional<TaskId> task, Time now) {
+  auto state = state_.lock();
+  Recalled out;
+  for (const auto& [id, entry] : state->entries) {
+    if (entry.organization != organization || (task && entry.task != *task)) continue;
+    const ClaimRef claim{id, entry.token};
+    if (entry.stage == Stage::waiting) {
+      out.given_up.push_back(claim);
+    } else {
+      out.started.push_back({claim, entry.sent_at.value_or(now)});
+    }
+  }
+  for (const auto& claim : out.given_up) {
+    state->drop_waiting(claim);
+    state->erase(claim.id);
+  }
+  return out;
 }
 
 bool HeldClaims::knows(const ClaimRef& claim) {
@@ -164,7 +231,7 @@ std::vector<ClaimRef> HeldClaims::suspend() {
   auto dropped = state->wheel.clear();
   for (const auto& one : state->parked) dropped.push_back({one.id, one.token});
   state->parked.clear();
-  for (const auto& claim : dropped) state->entries.erase(claim.id);
+  for (const auto& claim : dropped) state->erase(claim.id);
   return dropped;
 }
 

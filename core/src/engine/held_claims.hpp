@@ -3,12 +3,16 @@
 // A claim is `expected` (its insert is being committed), `waiting` (in the due wheel) or `sending` (its request is under
 // way or its result is being stored). All functions may be called from any thread.
 //
+// A tenth of the places is kept for organisations that have less than their equal share, so that one with slow targets
+// cannot fill the server; all else goes to whoever comes.
+//
 // Changes to a task must not race with its deliveries. A Hold stops the waiting executions of a task from being sent while
 // storage is changed; expected and sending ones are named to storage as under way. Claims that storage revoked leave the
 // wheel, also those that a claim in progress is only about to bring.
 #pragma once
 
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,7 +34,7 @@ class HeldClaims {
 
   // ---- claim at insert
 
-  // Takes a place for an execution that is about to be inserted as claimed. False: no room, or suspended.
+  // Takes a place for an execution that is about to be inserted as claimed. False: no room for it, or suspended.
   [[nodiscard]] bool expect(const ClaimRef& claim, OrganizationId organization, TaskId task);
   // The insert did not happen.
   void abandon(const ClaimRef& claim) { settled({&claim, 1}); }
@@ -40,6 +44,13 @@ class HeldClaims {
   // ---- claim ahead
 
   [[nodiscard]] std::size_t room();
+  // What a claim of up to `wanted` may bring: at most `limit` in all, of an organisation what `shares` says, else `share`.
+  struct Allowance {
+    std::size_t limit = 0;
+    std::size_t share = std::numeric_limits<std::size_t>::max();
+    std::vector<Share> shares;
+  };
+  [[nodiscard]] Allowance allowance(std::size_t wanted);
   // Brackets a claim: what is revoked from here on is dropped when the claim's result is absorbed.
   void begin_claim();
   // Puts claimed executions into the wheel. Without result (the claim failed): absorb({}).
@@ -74,6 +85,14 @@ class HeldClaims {
     std::vector<ExecutionId> sending_;
   };
 
+  // Another server asks for the claims of a task (nullopt: of all tasks of the organisation): those that wait are given up,
+  // those under way are named with the instant of sending.
+  struct Recalled {
+    std::vector<ClaimRef> given_up;
+    std::vector<StartedClaim> started;
+  };
+  [[nodiscard]] Recalled recall(OrganizationId organization, std::optional<TaskId> task, Time now);
+
   // ---- questions
 
   [[nodiscard]] bool knows(const ClaimRef& claim);
@@ -105,8 +124,10 @@ class HeldClaims {
     Stage stage = Stage::expected;
     std::optional<Time> sent_at;
   };
+  using Entries = std::unordered_map<ExecutionId, Entry>;
   struct State {
-    std::unordered_map<ExecutionId, Entry> entries;
+    Entries entries;
+    std::map<OrganizationId, std::size_t> held_by;  // how many entries of each
     DueWheel wheel;
     std::vector<Claimed> parked;  // due, but their task is held
     std::map<TaskId, int> held_tasks;
@@ -116,6 +137,11 @@ class HeldClaims {
     bool suspended = false;
     bool stopped = false;
 
+    void add(ExecutionId id, const Entry& entry);
+    void erase(Entries::iterator entry);
+    void erase(ExecutionId id);
+    [[nodiscard]] std::size_t of(OrganizationId organization) const;
+
     [[nodiscard]] bool is_held(const Claimed& one) const {
       return held_tasks.contains(one.task_id) || held_organizations.contains(one.organization_id);
     }
@@ -123,6 +149,10 @@ class HeldClaims {
     bool drop_waiting(const ClaimRef& claim);
     [[nodiscard]] std::size_t busy() const { return entries.size() - wheel.size() - parked.size(); }
   };
+
+  // How many may be taken by whoever comes, and what each organisation may have beyond that.
+  [[nodiscard]] std::size_t open_places(const State& state) const;
+  [[nodiscard]] std::size_t equal_share(const State& state) const;
 
   std::size_t capacity_;
   Guarded<State> state_;

@@ -28,4 +28,19 @@ Time Housekeeping::tick() {
   return now + seconds{1};
 }
 
+Time Housekeeping::upkeep() {
+  const Time now = clock_.now();
+  try {
+    const UpkeepReport report = maintenance_.upkeep({now, retention_});
+    for (const auto& fact : report.done) host_.log(LogLevel::info, "upkeep: " + fact);
+    for (const auto& fact : report.deferred) host_.log(LogLevel::warn, "upkeep, to be tried again: " + fact);
+    // More of what is removed in small steps may be there.
+    return now + (report.done.empty() ? seconds{60} : seconds{1});
+  } catch (const std::exception& error) {
+    metrics_.storage_errors.add();
+    host_.log(LogLevel::warn, std::string("upkeep failed, trying again in a minute: ") + error.what());
+  }
+  return now + seconds{60};
+}
+
 }  // namespace punctual

@@ -19,8 +19,8 @@ std::string host_name() {
 
 }  // namespace
 
-LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Clock& clock, Host& host, IdGenerator& ids,
-                         EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held,
+LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, DatabaseClock& clock, Host& host,
+                         IdGenerator& ids, EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held,
                          std::function<void()> on_returned)
     : leases_(leases),
       store_(store),
@@ -31,11 +31,13 @@ LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Clock& 
       metrics_(metrics),
       heartbeat_(settings.heartbeat_interval),
       node_timeout_(settings.node_timeout),
+      max_clock_offset_(settings.max_clock_offset),
       held_(held),
       on_returned_(std::move(on_returned)),
       loop_(clock, [this] { return tick(); }) {}
 
 void LeaseKeeper::acquire() {
+  compare_clocks();
   const Time now = clock_.now();
   const NodeInfo node{ids_.next<NodeId>(now), host_name(), getpid(), now};
   const RescueReport report = leases_.acquire(node);
@@ -66,7 +68,7 @@ Time LeaseKeeper::tick() {
     keep(now);
     if (!suspended_) {
       rescue(now);
-      if (now >= next_reconcile_) reconcile(now);
+      if (now >= next_reconcile_ || suspected_.exchange(false)) reconcile(now);
     }
   } catch (const std::exception& error) {
     metrics_.storage_errors.add();
@@ -91,10 +93,10 @@ void LeaseKeeper::keep(Time now) {
   resume("storage answers again");
 }
 
-// After an outage every node looks dead to every other; so only one that has been well itself for long enough judges.
+// After an outage every node looks dead to every other; so one that has not been well itself for long enough only looks on.
 void LeaseKeeper::rescue(Time now) {
-  if (now - healthy_since_ < node_timeout_) return;
-  const RescueReport report = leases_.rescue(lease_.node(), now, node_timeout_);
+  const bool may_judge = now - healthy_since_ >= node_timeout_;
+  const RescueReport report = leases_.rescue(lease_.node(), now, may_judge ? node_timeout_ : milliseconds::max());
   if (report.nodes == 0 && report.executions == 0) return;
   metrics_.rescued.add(static_cast<double>(report.executions));
   host_.log(LogLevel::warn, std::to_string(report.nodes) + " servers are dead; returned " +
@@ -115,13 +117,29 @@ void LeaseKeeper::give_back(const std::vector<ClaimRef>& claims) {
   metrics_.released.add(static_cast<double>(claims.size()));
 }
 
+void LeaseKeeper::compare_clocks() {
+  if (max_clock_offset_ == milliseconds{0}) return;
+  const Time asked = clock_.machine().now();
+  const auto theirs = leases_.database_time();
+  const Time answered = clock_.machine().now();
+  if (!theirs) return;
+  const auto offset = std::chrono::duration_cast<milliseconds>(clock_.compare(asked, *theirs, answered));
+  metrics_.clock_offset_seconds.set(std::chrono::duration<double>(offset).count());
+  if (std::chrono::abs(offset) <= max_clock_offset_) return;
+  throw Error("this machine's clock is " + std::to_string(std::abs(offset.count())) + " ms " +
+              (offset.count() > 0 ? "behind" : "ahead of") +
+              " the database's, more than engine.max_clock_offset allows: set it right, by NTP for instance");
+}
+
 void LeaseKeeper::reconcile(Time now) {
   next_reconcile_ = now + reconcile_interval;
+  compare_clocks();
   auto unknown = unknown_claims();
   // One that was claimed or settled while the list was read is not unknown the next time.
   std::vector<ClaimRef> twice;
   std::set_intersection(unknown.begin(), unknown.end(), unknown_.begin(), unknown_.end(), std::back_inserter(twice));
   unknown_ = std::move(unknown);
+  if (!unknown_.empty()) next_reconcile_ = now + heartbeat_;
   if (twice.empty()) return;
   give_back(twice);
   host_.log(LogLevel::warn, "returned " + std::to_string(twice.size()) + " claims of unclear commits to pending");

@@ -4,7 +4,10 @@
 // acquire and end are for the main thread; one thread of its own does the rest.
 #pragma once
 
+#include <atomic>
+
 #include "engine/background_loop.hpp"
+#include "engine/database_clock.hpp"
 #include "engine/engine_metrics.hpp"
 #include "engine/held_claims.hpp"
 #include "engine/lease.hpp"
@@ -20,13 +23,15 @@ class LeaseKeeper {
   static constexpr seconds silence_before_suspension{5};
 
   // `on_returned`: executions have become pending again.
-  LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Clock& clock, Host& host, IdGenerator& ids,
+  LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, DatabaseClock& clock, Host& host, IdGenerator& ids,
               EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held,
               std::function<void()> on_returned);
 
-  // Takes the first lease; passes on Conflict.
+  // Takes the first lease; passes on Conflict. Throws Error when this machine's clock is too far from the database's.
   void acquire();
   void start() { loop_.start(); }
+  // Claims may have been stored that nobody here knows: looks for them soon. Any thread.
+  void suspect() { suspected_ = true; }
   void stop() { loop_.stop(); }
   // Returns what storage still has under the lease to pending and ends it. After stop(), when nothing is under way any more.
   void end() noexcept;
@@ -36,6 +41,7 @@ class LeaseKeeper {
   void keep(Time now);
   void rescue(Time now);
   void reconcile(Time now);
+  void compare_clocks();
   [[nodiscard]] std::vector<ClaimRef> unknown_claims();
   void give_back(const std::vector<ClaimRef>& claims);
   void suspend(const char* why);
@@ -44,18 +50,20 @@ class LeaseKeeper {
   Leases& leases_;
   WorkStore& store_;
   Lease& lease_;
-  Clock& clock_;
+  DatabaseClock& clock_;
   Host& host_;
   IdGenerator& ids_;
   EngineMetrics& metrics_;
   milliseconds heartbeat_;
   milliseconds node_timeout_;
+  milliseconds max_clock_offset_;
   HeldClaims& held_;
   std::function<void()> on_returned_;
   Time renewed_at_;     // the last heartbeat that succeeded
   Time healthy_since_;  // heartbeats have succeeded without a gap since
   Time next_reconcile_;
   std::vector<ClaimRef> unknown_;  // at the last reconciliation: unknown twice in a row is given back
+  std::atomic<bool> suspected_{false};
   bool suspended_ = false;
   BackgroundLoop loop_;
 };

@@ -83,7 +83,8 @@ void Settler::store(const std::vector<Ended>& batch) {
     settlements.push_back(settlement(ended));
     const auto& last = settlements.back();
     if (last.retry) settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.retry->scheduled_for);
-    if (claimed.queue) settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.finished_at);
+    if (claimed.queue || claimed.capped)
+      settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.finished_at);
   }
   const auto begin = std::chrono::steady_clock::now();
   std::vector<SettleOutcome> outcomes;

@@ -36,7 +36,7 @@ class Settler {
  public:
   struct Settled {
     std::vector<ClaimRef> claims;  // which have ended
-    std::optional<Time> next_due;  // the earliest retry, or now when a queue may go on
+    std::optional<Time> next_due;  // the earliest retry, or now when a queue or a capped organisation may go on
   };
   using OnSettled = std::function<void(const Settled&)>;
 

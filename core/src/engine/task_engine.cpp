@@ -4,6 +4,7 @@
 
 #include "cron/cron_schedule.hpp"
 #include "engine/cron_materializer.hpp"
+#include "engine/database_clock.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/held_claims.hpp"
 #include "engine/housekeeping.hpp"
@@ -55,7 +56,7 @@ Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
 struct TaskEngine::Parts {
   Storage& storage;
   std::vector<Transport*> transports;
-  Clock& clock;
+  DatabaseClock clock;
   Host& host;
   EngineSettings settings;
   EngineMetrics metrics;
@@ -72,6 +73,9 @@ struct TaskEngine::Parts {
   Housekeeping housekeeping;
   std::atomic<bool> draining{false};
   bool started = false;
+  std::atomic<Time> offered_at{Time{}};
+
+  static constexpr seconds patience_with_others{5};
 
   Parts(Storage& the_storage, std::span<Transport* const> the_transports, Clock& the_clock, Host& the_host,
         const EngineSettings& the_settings)
@@ -84,8 +88,9 @@ struct TaskEngine::Parts {
         keys(storage.directory()),
         held(settings.max_in_flight),
         intake(storage.work(), lease, metrics),
-        dispatcher(storage.work(), lease, clock, host, ids, metrics, settings, held,
-                   [this](Claimed claimed) { sender.send(std::move(claimed)); }),
+        dispatcher(
+            storage.work(), lease, clock, host, ids, metrics, settings, held,
+            [this](Claimed claimed) { sender.send(std::move(claimed)); }, [this] { keeper.suspect(); }),
         sender(transports, clock, metrics, held, settings.compat_headers,
                [this](Ended ended) { settler.finish(std::move(ended)); }),
         settler(storage.work(), clock, host, ids, metrics, settings,
@@ -93,7 +98,7 @@ struct TaskEngine::Parts {
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
         keeper(storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
                [this] { dispatcher.wake(clock.now()); }),
-        housekeeping(storage.maintenance(), keys, held, clock, host, metrics) {}
+        housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
 
   void after_settling(const Settler::Settled& settled) {
     held.settled(settled.claims);
@@ -127,13 +132,42 @@ struct TaskEngine::Parts {
     return true;
   }
 
+  // Other servers may take what this one has no room for.
+  void offer_to_others(Time due) {
+    const Time now = clock.now();
+    if (due > now + settings.claim_ahead) return;
+    Time last = offered_at.load(std::memory_order_relaxed);
+    if (now - last < milliseconds{50} || !offered_at.compare_exchange_strong(last, now)) return;
+    storage.signals().send({Signal::Kind::due, due, {}, std::nullopt});
+  }
+
+  // What another server says.
+  void on_signal(const Signal& signal) {
+    if (signal.kind == Signal::Kind::due) {
+      dispatcher.wake(signal.due);
+      return;
+    }
+    const auto recalled = held.recall(signal.organization_id, signal.task_id, clock.now());
+    try {
+      if (!recalled.given_up.empty()) storage.work().release(recalled.given_up);
+      if (!recalled.started.empty()) storage.work().mark_started(recalled.started);
+    } catch (const std::exception& error) {
+      // Whoever asked asks again; what is claimed in storage and unknown here is given back before long.
+      host.log(LogLevel::warn,
+               std::string("claims that another server asked for could not be given back: ") + error.what());
+      keeper.suspect();
+    }
+  }
+
   // After a new task is durable: have it sent, or see to it that it will be claimed in time.
-  void follow_up(NewWork&& work, const Principal& principal) {
-    if (work.claim) {
+  void follow_up(NewWork&& work, bool claimed, const Principal& principal) {
+    if (claimed) {
       metrics.claimed_at_insert.add();
       if (held.begin_sending(work.execution->id)) sender.send(claimed_at_insert(std::move(work), principal));
     } else if (work.execution) {
+      if (work.claim) held.abandon({work.execution->id, *work.claim});
       dispatcher.wake(work.execution->scheduled_for);
+      if (!dispatcher.keeps_up()) offer_to_others(work.execution->scheduled_for);
     } else if (work.task.next_run_at) {
       cron.wake(*work.task.next_run_at);
     }
@@ -142,16 +176,34 @@ struct TaskEngine::Parts {
   // A change of a task: `write` is called with the executions under way here, until it is not `stale`.
   template <class Write>
   Reply change(const Principal& principal, std::optional<TaskId> task, StoredReply& reply, Write write) {
+    const auto give_up = std::chrono::steady_clock::now() + patience_with_others;
+    milliseconds wait{5};
     for (int attempt = 1;; ++attempt) {
+      if (auto done = change_once(principal, task, reply, write, attempt)) return *std::move(done);
+      // Another server has claimed it: it is asked to give it back or to say that it is being sent.
+      if (std::chrono::steady_clock::now() >= give_up) {
+        throw Unavailable("Another server has claimed the task and does not answer", seconds{10});
+      }
+      storage.signals().send({Signal::Kind::recall, {}, principal.organization_id, task});
+      std::this_thread::sleep_for(wait);
+      wait = std::min(2 * wait, milliseconds{100});
+    }
+  }
+
+  // Nothing: another server has to be asked first.
+  template <class Write>
+  std::optional<Reply> change_once(const Principal& principal, std::optional<TaskId> task, StoredReply& reply,
+                                   Write& write, int attempt) {
+    for (;; ++attempt) {
       HeldClaims::Hold hold(held, principal.organization_id, task);
       TaskWriteOutcome outcome = write(hold.sending());
       hold.revoke(outcome.revoked);
       switch (outcome.result) {
         case WriteResult::applied:
           if (!outcome.revoked.empty()) dispatcher.wake(clock.now());
-          return {std::move(reply), false};
+          return Reply{std::move(reply), false};
         case WriteResult::replayed:
-          return {std::move(outcome.replay.value()), true};
+          return Reply{std::move(outcome.replay.value()), true};
         case WriteResult::key_reused:
           throw KeyReused();
         case WriteResult::not_found:
@@ -159,7 +211,10 @@ struct TaskEngine::Parts {
         case WriteResult::conflict:
           throw Conflict("The task has already run or is running; an edit never runs it again");
         case WriteResult::stale:
-          if (attempt == 10) throw Unavailable("The task is being changed by many requests at once");
+          if (attempt >= 10) throw Unavailable("The task is being changed by many requests at once");
+          break;
+        case WriteResult::held_elsewhere:
+          return std::nullopt;
       }
     }
   }
@@ -174,6 +229,7 @@ TaskEngine::~TaskEngine() { drain(milliseconds{0}); }
 void TaskEngine::start() {
   parts_->keeper.acquire();
   parts_->started = true;
+  parts_->storage.signals().listen([this](const Signal& signal) { parts_->on_signal(signal); });
   parts_->settler.start();
   parts_->dispatcher.start();
   parts_->cron.start();
@@ -191,6 +247,7 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   parts_->cron.stop();
   parts_->dispatcher.stop();
   parts_->give_back(parts_->held.suspend());
+  if (parts_->started) parts_->storage.signals().send({Signal::Kind::due, parts_->clock.now(), {}, std::nullopt});
   for (Transport* transport : parts_->transports) transport->drain(left());
   // Results must be stored even when the deliveries took all the time.
   const milliseconds to_store = std::max(left(), milliseconds{2000});
@@ -200,7 +257,10 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   parts_->settler.stop(to_store);
   parts_->housekeeping.stop();
   parts_->keeper.stop();
-  if (parts_->started) parts_->keeper.end();
+  parts_->storage.signals().stop_listening();
+  if (!parts_->started) return;
+  parts_->keeper.end();
+  parts_->storage.signals().send({Signal::Kind::due, parts_->clock.now(), {}, std::nullopt});
 }
 
 // ---- who
@@ -254,7 +314,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
     if (outcome.result == WriteResult::key_reused) throw KeyReused();
     throw NotFound("The organisation does not exist any more");
   }
-  parts_->follow_up(std::move(work), request.principal);
+  parts_->follow_up(std::move(work), outcome.claimed, request.principal);
   return {std::move(reply), false};
 }
 
@@ -295,7 +355,7 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
     if (spec != before.spec) update.task.updated_at = std::max(now, before.updated_at + microseconds{1});
     reply = render(update.task);
     if (spec == before.spec && !request.idempotency) return TaskWriteOutcome{};
-    const TaskWrite write{before.organization_id, id, now, sending, record(request, now, reply)};
+    const TaskWrite write{before.organization_id, id, parts_->lease.node(), now, sending, record(request, now, reply)};
     return parts_->storage.tasks().update(write, update);
   });
   if (!done.replayed && update.pending == PendingChange::move) parts_->dispatcher.wake(update.move_to);
@@ -311,7 +371,7 @@ Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredRep
   return parts_->change(request.principal, id, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
     return parts_->storage.tasks().remove(
-        {request.principal.organization_id, id, now, sending, record(request, now, reply)});
+        {request.principal.organization_id, id, parts_->lease.node(), now, sending, record(request, now, reply)});
   });
 }
 
@@ -321,7 +381,7 @@ Reply TaskEngine::delete_queue(const Request& request, std::string_view queue, c
   return parts_->change(request.principal, std::nullopt, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
     return parts_->storage.tasks().remove_queue(
-        {request.principal.organization_id, {}, now, sending, record(request, now, {})}, queue,
+        {request.principal.organization_id, {}, parts_->lease.node(), now, sending, record(request, now, {})}, queue,
         [&](std::size_t count) { return content = render(count); });
   });
 }
@@ -333,7 +393,8 @@ Reply TaskEngine::trigger_task(const Request& request, TaskId id, const Render<S
   const Time due = std::chrono::floor<milliseconds>(now);
   StoredReply reply = render({execution, due});
   const auto outcome = parts_->storage.tasks().add_run(
-      {request.principal.organization_id, id, now, {}, record(request, now, reply)}, {execution, execution, 1, due});
+      {request.principal.organization_id, id, parts_->lease.node(), now, {}, record(request, now, reply)},
+      {execution, execution, 1, due});
   if (outcome.result == WriteResult::replayed) return {outcome.replay.value(), true};
   if (outcome.result == WriteResult::key_reused) throw KeyReused();
   if (outcome.result != WriteResult::applied) throw NotFound();
@@ -358,10 +419,11 @@ Page<Execution> TaskEngine::list_executions(ExecutionQuery query) {
   return page;
 }
 
-// A claimed execution that waits for its time is pending to everybody but us; one that is sent has begun when it was sent.
+// A claimed execution that waits for its time is pending to everybody but us; one that is sent has begun when it was sent,
+// which of another server's is known when it has been asked.
 void TaskEngine::show_claim(Execution& execution) {
   if (execution.status != ExecutionStatus::running) return;
-  execution.started_at = parts_->held.sent_at(execution.id);
+  if (const auto sent_at = parts_->held.sent_at(execution.id)) execution.started_at = sent_at;
   if (!execution.started_at && execution.scheduled_for > now()) execution.status = ExecutionStatus::pending;
 }
 

@@ -20,6 +20,8 @@ struct EngineSettings {
   milliseconds poll_interval{1000};  // the safety net behind wake-ups
   milliseconds heartbeat_interval{1000};
   milliseconds node_timeout{10000};
+  milliseconds max_clock_offset{5000};             // 0: clocks are not compared
+  milliseconds retention = std::chrono::days{30};  // of what has finished
   milliseconds retry_base{15000};
   milliseconds retry_cap{3600000};
   int retry_jitter_percent = 20;

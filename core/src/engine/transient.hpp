@@ -17,13 +17,16 @@ namespace punctual {
   return milliseconds{std::uniform_int_distribution<std::int64_t>{top / 2, top}(random)};
 }
 
-// Calls `call` up to three times while it throws Unavailable; for the request path, where somebody waits.
+// Calls `call`, which may be repeated even when it is unclear whether it took place, up to three times while it throws
+// Unavailable or Timeout; for the request path, where somebody waits.
 template <class Call>
 auto retry_transient(Call call) {
   for (int attempt = 1;; ++attempt) {
     try {
       return call();
     } catch (const Unavailable&) {
+      if (attempt == 3) throw;
+    } catch (const Timeout&) {
       if (attempt == 3) throw;
     }
     std::this_thread::sleep_for(transient_wait(attempt));

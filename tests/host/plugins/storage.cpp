@@ -11,6 +11,7 @@ class ForgetfulStorage final : public Storage {
 
   WorkStore& work() noexcept override { std::terminate(); }
   Leases& leases() noexcept override { std::terminate(); }
+  Signals& signals() noexcept override { std::terminate(); }
   TaskStore& tasks() noexcept override { std::terminate(); }
   Schedules& schedules() noexcept override { std::terminate(); }
   Directory& directory() noexcept override { std::terminate(); }

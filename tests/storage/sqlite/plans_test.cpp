@@ -34,7 +34,7 @@ Settings settings_for(const TemporaryFolder& folder) {
 struct PlansFixture {
   PlansFixture() {
     store.maintenance().migrate();
-    store.directory().create_organization({organization, "acme", {"whsec_x"}, now});
+    store.directory().create_organization({organization, "acme", {"whsec_x"}, now, {}});
     fill();
     change();
     read();
@@ -72,7 +72,11 @@ struct PlansFixture {
 
   void change() {
     (void)store.leases().acquire({node, "host", 1, now});
-    const auto claimed = store.work().claim({node, ClaimToken{7}, now, now, 3}).claimed;
+    const auto claimed = store.work().claim({node, ClaimToken{7}, now, now, 3, 3, {}}).claimed;
+    // Less than is due, and of an organisation with a cap: turns are taken.
+    const bool capped = store.directory().set_max_concurrent(organization, 100);
+    REQUIRE(capped);
+    (void)store.work().claim({node, ClaimToken{8}, now, now, 1, 1, {}});
     const ClaimRef released{claimed.at(0).id, ClaimToken{7}};
     store.work().release({&released, 1});
     Settlement settlement;
@@ -89,12 +93,15 @@ struct PlansFixture {
     for (const Task& task : listed) {
       TaskUpdate update{task, task.updated_at, PendingChange::move, now + 1s};
       update.task.spec.queue = "post";
-      (void)store.tasks().update({organization, task.id, now, {}, {}}, update);
+      (void)store.tasks().update({organization, task.id, node, now, {}, {}}, update);
     }
-    (void)store.tasks().add_run({organization, listed.at(0).id, now, {}, {}}, {id_of<ExecutionId>(22), {}, 1, now});
-    (void)store.tasks().remove_queue({organization, {}, now, {}, {}}, "post",
+    (void)store.tasks().add_run({organization, listed.at(0).id, node, now, {}, {}},
+                                {id_of<ExecutionId>(22), {}, 1, now});
+    (void)store.tasks().remove_queue({organization, {}, node, now, {}, {}}, "post",
                                      [](std::size_t) { return StoredReply{}; });
     (void)store.maintenance().expire_replies(now, 10);
+    // Everything that has ended is old enough.
+    REQUIRE_FALSE(store.maintenance().upkeep({now + 60s, {}}).done.empty());
     store.directory().create_key({id_of<KeyId>(1), organization, "pk", {}, now, {}, {}});
     (void)store.directory().revoke_key("pk", now);
     store.directory().touch_key(id_of<KeyId>(1), now);
@@ -115,6 +122,7 @@ struct PlansFixture {
     (void)store.tasks().list_executions(executions);
     (void)store.schedules().due(now, 10);
     (void)store.leases().held(node);
+    (void)store.leases().list();
     (void)store.directory().find_key("pk");
     (void)store.directory().list_keys(organization);
     (void)store.directory().find_organization("acme");
@@ -159,6 +167,7 @@ bool is_meant(const std::string& step) {
       "SCAN executions USING INDEX executions_due",   // the earliest pending one
       "SCAN lines USING COVERING INDEX lines_ready",  // the earliest head
       "SCAN tasks USING INDEX tasks_scheduled",       // schedules in order of their next run
+      "SCAN waiting",                                 // the organisations found so far
       "SCAN CONSTANT ROW"};
   return meant.contains(step);
 }
@@ -185,6 +194,21 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
   for (const auto* expected : {
            "SEARCH executions USING INDEX executions_due (scheduled_for<?)",
            "SEARCH lines USING COVERING INDEX lines_ready (ready_at<?)",
+           // Turns: the organisations one after the other, and the first of each.
+           "SEARCH executions USING INDEX executions_due_of_organization (organization_id>?)",
+           "SEARCH executions USING INDEX executions_due_of_organization (organization_id=? AND scheduled_for<?)",
+           "SEARCH executions USING INDEX executions_due_of_organization "
+           "(organization_id=? AND (scheduled_for,id)>(?,?) AND scheduled_for<?)",
+           "SEARCH lines USING COVERING INDEX lines_ready_of_organization (organization_id>?)",
+           "SEARCH lines USING COVERING INDEX lines_ready_of_organization (organization_id=? AND ready_at<?)",
+           "SEARCH lines USING COVERING INDEX lines_ready_of_organization "
+           "(organization_id=? AND (ready_at,head_id)>(?,?) AND ready_at<?)",
+           // Caps.
+           "SEARCH executions USING COVERING INDEX executions_running (organization_id=? AND status=?)",
+           // Retention.
+           "SEARCH executions USING INDEX executions_finished (finished_at<?)",
+           "SEARCH tasks USING INDEX tasks_deleted (deleted_at<?)",
+           "SEARCH executions USING COVERING INDEX executions_of_task (task_id=?)",
            "SEARCH executions USING PRIMARY KEY (id=?)",
            "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)",
            "SEARCH tasks USING INDEX tasks_listed (organization_id=?)",

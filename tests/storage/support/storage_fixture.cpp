@@ -44,7 +44,7 @@ NewWork once(OrganizationId organization, Time due, std::optional<std::string> q
   work.task.spec.scheduled_at = due;
   work.task.spec.queue = std::move(queue);
   work.task.next_run_at = due;
-  work.task.inserted_at = work.task.updated_at = due;
+  work.task.inserted_at = work.task.updated_at = work.task.spec.queue ? at(-1s) : due;
   const auto id = next_id<ExecutionId>();
   work.execution = NewExecution{id, id, 1, due};
   return work;
@@ -112,10 +112,27 @@ std::vector<ExecutionId> ids_of(const std::vector<Claimed>& claimed) {
   return out;
 }
 
+void prepare(Storage& store) {
+  store.maintenance().migrate();
+  (void)store.maintenance().upkeep({at(0s), 30 * 24h});
+}
+
+RescueReport take_over(Storage& store, const StorageSite& site, NodeId node) {
+  RescueReport all = store.leases().acquire({node, "test-host", ::getpid(), at(0s)});
+  if (!site.allows_several_servers()) return all;
+  // The first look finds when the others were last alive, the second that they have not been since.
+  for (const Time now : {at(100s), at(111s)}) {
+    const RescueReport report = store.leases().rescue(node, now, 10s);
+    all.executions += report.executions;
+    all.nodes += report.nodes;
+  }
+  return all;
+}
+
 StorageFixture::StorageFixture() : store_(site.open()) {
-  store_->maintenance().migrate();
-  store_->directory().create_organization({acme, "acme", {"whsec_new", "whsec_old"}, at(0s)});
-  store_->directory().create_organization({other, "other", {"whsec_other"}, at(1s)});
+  prepare(*store_);
+  store_->directory().create_organization({acme, "acme", {"whsec_new", "whsec_old"}, at(0s), std::nullopt});
+  store_->directory().create_organization({other, "other", {"whsec_other"}, at(1s), std::nullopt});
   take_lease();
 }
 
@@ -129,6 +146,12 @@ RescueReport StorageFixture::take_lease() {
   return store_->leases().acquire({node, "test-host", ::getpid(), at(0s)});
 }
 
+RescueReport StorageFixture::succeed() {
+  reopen();
+  node = next_id<NodeId>();
+  return take_over(*store_, site, node);
+}
+
 TaskId StorageFixture::insert(const NewWork& work) {
   const auto outcomes = store_->work().insert(node, {&work, 1});
   REQUIRE(outcomes.size() == 1);
@@ -136,8 +159,18 @@ TaskId StorageFixture::insert(const NewWork& work) {
   return work.task.id;
 }
 
+ClaimRequest StorageFixture::claim_request(Time now, Time horizon, std::size_t limit) const {
+  ClaimRequest request;
+  request.node = node;
+  request.token = next_token();
+  request.now = now;
+  request.horizon = horizon;
+  request.limit = limit;
+  return request;
+}
+
 std::vector<Claimed> StorageFixture::claim(Time now, std::size_t limit) {
-  return store_->work().claim({node, next_token(), now, now, limit}).claimed;
+  return store_->work().claim(claim_request(now, limit)).claimed;
 }
 
 Claimed StorageFixture::claim_one(Time now) {
@@ -165,7 +198,7 @@ Execution StorageFixture::execution(ExecutionId id) {
 }
 
 TaskWrite StorageFixture::write(TaskId id, Time now, std::span<const ExecutionId> sending) const {
-  return {acme, id, now, sending, std::nullopt};
+  return {acme, id, node, now, sending, std::nullopt};
 }
 
 TaskUpdate StorageFixture::change_to(const Task& changed, PendingChange pending) {

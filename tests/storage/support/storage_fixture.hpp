@@ -28,7 +28,8 @@ template <class IdType>
 [[nodiscard]] IdempotencyRecord key_used(const std::string& key, char request, Time at,
                                          const std::string& reply = "{}");
 
-// A one-time task due at `due` with its execution, inserted at `due`.
+// A one-time task due at `due` with its execution, inserted at `due`; with a queue before any time of the tests, so that its
+// place in the line is that of its due time.
 [[nodiscard]] NewWork once(OrganizationId organization, Time due, std::optional<std::string> queue = std::nullopt);
 // An enabled cron task.
 [[nodiscard]] NewWork cron(OrganizationId organization, Time next_run_at);
@@ -44,6 +45,12 @@ template <class Item>
   return out;
 }
 
+// Makes a fresh store ready for the time of the tests.
+void prepare(Storage& store);
+// Takes a lease and returns what servers had claimed that are dead now, as it is done where one server is allowed and where
+// there may be several.
+RescueReport take_over(Storage& store, const StorageSite& site, NodeId node);
+
 class StorageFixture {
  public:
   StorageFixture();
@@ -52,16 +59,21 @@ class StorageFixture {
   [[nodiscard]] WorkStore& work() { return store_->work(); }
   [[nodiscard]] TaskStore& tasks() { return store_->tasks(); }
 
-  // Destroys the instance and opens a new one: what is not on disk is gone. Gives up the lease.
+  // Destroys the instance and opens a new one: what is not on disk is gone. Nothing keeps the lease from now on.
   void reopen();
   [[nodiscard]] PluginLibrary::Instance open_another() { return site.open(); }
   void close() { store_.reset(); }
 
   // Takes a new lease under a new id.
   RescueReport take_lease();
+  // The server dies and another one takes over; what that returned.
+  RescueReport succeed();
 
   // Stores one task; fails the test when it is not applied. Gives the task's id.
   TaskId insert(const NewWork& work);
+  // For what is due at `now`, or at the horizon.
+  [[nodiscard]] ClaimRequest claim_request(Time now, std::size_t limit) const { return claim_request(now, now, limit); }
+  [[nodiscard]] ClaimRequest claim_request(Time now, Time horizon, std::size_t limit) const;
   // Claims what is due at `now`, without claiming ahead.
   [[nodiscard]] std::vector<Claimed> claim(Time now, std::size_t limit = 100);
   // Claims exactly one.

@@ -1,0 +1,128 @@
+#include "functions.hpp"
+#include "hot_path.hpp"
+
+namespace punctual::postgres {
+
+// The other functions use id_floor, lower_lines and free_caps too. end_claims takes either claims or a node, whose rescue it
+// is. A returned execution whose task has been deleted meanwhile is cancelled.
+const std::string end_claims_function = R"sql(
+create or replace function id_floor(at timestamptz) returns uuid
+language sql immutable parallel safe
+return (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+
+-- Lines that may go on, each with the earliest instant.
+create or replace function lower_lines(l_organization uuid[], l_name text[], l_at timestamptz[]) returns void
+language sql
+as $function$
+  update queues
+  set ready_at = least(ready_at, line.at)
+  from (
+    select touched.organization_id, touched.name, min(touched.at) as at
+    from unnest(l_organization, l_name, l_at) as touched (organization_id, name, at)
+    where touched.name is not null
+    group by touched.organization_id, touched.name
+    order by touched.organization_id, touched.name) line
+  where queues.organization_id = line.organization_id
+    and queues.name = line.name;
+$function$;
+
+create or replace function free_caps(c_organization uuid[], c_counted boolean[]) returns void
+language sql
+as $function$
+  update caps
+  set used = greatest(used - freed.number, 0)
+  from (
+    select ended.organization_id, count(*) as number
+    from unnest(c_organization, c_counted) as ended (organization_id, counted)
+    where ended.counted
+    group by ended.organization_id
+    order by ended.organization_id) freed
+  where caps.organization_id = freed.organization_id;
+$function$;
+
+create or replace function end_claims(c_id uuid[], c_token bigint[], p_node uuid) returns bigint
+language plpgsql
+as $function$
+#variable_conflict use_column
+declare
+  v_id uuid[];
+  v_task uuid[];
+  v_organization uuid[];
+  v_queue text[];
+  v_counted boolean[];
+  v_due timestamptz[];
+begin
+  if p_node is null then
+    with claim as materialized (
+      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
+      from (select * from unnest(c_id, c_token) as named (id, token) order by id) named
+      join lateral (
+        select *
+        from executions
+        where executions.id = named.id
+          and executions.claim_token is not distinct from named.token
+        for update) held on true
+    )
+    select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
+      array_agg(scheduled_for)
+    into v_id, v_task, v_organization, v_queue, v_counted, v_due
+    from claim;
+  else
+    with claim as materialized (
+      select id, task_id, organization_id, queue, counted, scheduled_for
+      from executions
+      where node_id = p_node
+        and status = 'running'
+      order by id
+      for update
+    )
+    select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
+      array_agg(scheduled_for)
+    into v_id, v_task, v_organization, v_queue, v_counted, v_due
+    from claim;
+  end if;
+  if v_id is null then
+    return 0;
+  end if;
+
+  update executions
+  set status = 'pending', tier = 'k', node_id = null, claim_token = null, started_at = null, counted = false,
+    rescues = rescues + case when p_node is null then 0 else 1 end
+  from unnest(v_id) as freed (id)
+  where executions.id = freed.id;
+
+  perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
+  update executions_keep
+  set status = 'cancelled', finished_at = gone.deleted_at
+  from (
+    select freed.id, task.deleted_at
+    from unnest(v_id, v_task) as freed (id, task_id)
+    join lateral (select deleted_at from tasks where tasks.id = freed.task_id limit 1) task on true
+    where task.deleted_at is not null) gone
+  where executions_keep.id = gone.id;
+
+  if exists (select from unnest(v_queue) queue where queue is not null) then
+    perform lower_lines(v_organization, v_queue, v_due);
+  end if;
+  if true = any (v_counted) then
+    perform free_caps(v_organization, v_counted);
+  end if;
+  return cardinality(v_id);
+end
+$function$;
+)sql";
+
+void release_claims(Session& session, std::span<const ClaimRef> claims) {
+  static const std::string sql = "select end_claims($1, $2, null)";
+  Parameters parameters;
+  parameters.add_each(claims, [](const ClaimRef& claim) { return claim.id; });
+  parameters.add_each(claims, [](const ClaimRef& claim) { return claim.token; });
+  (void)session.run(sql, parameters);
+}
+
+std::size_t rescue_claims(Session& session, NodeId node) {
+  static const std::string sql = "select end_claims(null, null, $1)";
+  return static_cast<std::size_t>(session.run(sql, node).get<std::int64_t>(0, 0));
+}
+
+}  // namespace punctual::postgres

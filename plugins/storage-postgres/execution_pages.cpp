@@ -1,0 +1,76 @@
+#include "execution_pages.hpp"
+
+#include "header_lines.hpp"
+#include "rows.hpp"
+
+namespace punctual::postgres {
+namespace {
+
+// Every execution of the list is before this one in its order, read backwards.
+ExecutionCursor upper_bound(const ExecutionQuery& query) {
+  ExecutionCursor bound{Time::max(), {}};
+  bound.id.value.bytes.fill(0xff);
+  if (query.after) bound = *query.after;
+  // Before the smallest id of an instant is before the instant.
+  if (query.until && *query.until <= bound.scheduled_for) bound = {*query.until, {}};
+  return bound;
+}
+
+// A claimed execution that is due later is pending to the reader, unless its server has said that it is under way.
+const std::string filters = R"sql(
+      and (scheduled_for, id) < ($2, $3)
+      and scheduled_for >= $4
+      and ($5::text is null or $5 = case
+        when status = 'running' and scheduled_for > $6 and started_at is null then 'pending'
+        else status::text
+      end)
+      and ($7::text is null or queue = $7)
+    order by scheduled_for desc, id desc
+    limit $8
+    offset $9)sql";
+
+}  // namespace
+
+const std::string page_of_executions = execution_columns + R"sql(
+    from executions
+    where organization_id = $1)sql" + filters;
+
+const std::string page_of_executions_of_task = execution_columns + R"sql(
+    from executions
+    where task_id = $10
+      and organization_id = $1)sql" + filters;
+
+std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
+  // What has not been sent yet would be sent as the task says now.
+  static const std::string sql = execution_columns + R"sql(,
+      executions.response_body, executions.response_headers, coalesce(executions.request_method, task.method, 'POST'),
+      coalesce(executions.request_url, task.url, '')
+    from executions
+    left join lateral (select method, url from tasks where tasks.id = executions.task_id limit 1) task on true
+    where executions.id = $1
+      and executions.organization_id = $2)sql";
+  const Rows rows = session.run(sql, id, organization);
+  if (rows.empty()) return std::nullopt;
+  ExecutionDetail detail;
+  detail.execution = execution_from(rows, 0);
+  detail.response_body = rows.get<std::optional<std::string>>(0, execution_column_count);
+  detail.response_headers = headers_from_lines(rows.bytes(0, execution_column_count + 1));
+  detail.request_method = rows.get<Method>(0, execution_column_count + 2);
+  detail.request_url = rows.get<std::string>(0, execution_column_count + 3);
+  return detail;
+}
+
+Page<Execution> list_executions(Session& session, const ExecutionQuery& query) {
+  const ExecutionCursor bound = upper_bound(query);
+  Parameters parameters(query.organization_id, bound.scheduled_for, bound.id, query.since.value_or(Time::min()),
+                        query.status, query.now, query.queue, query.limit + 1, query.after ? 0 : query.offset);
+  if (query.task_id) parameters.add(*query.task_id);
+  const Rows rows = session.run(query.task_id ? page_of_executions_of_task : page_of_executions, parameters);
+  Page<Execution> page;
+  for (std::size_t row = 0; row < rows.size(); ++row) page.items.push_back(execution_from(rows, row));
+  page.has_more = page.items.size() > query.limit;
+  if (page.has_more) page.items.resize(query.limit);
+  return page;
+}
+
+}  // namespace punctual::postgres

@@ -1,0 +1,39 @@
+// The role Leases on Postgres: a row a server, and how long its count of heartbeats has stood still.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "claim_floor.hpp"
+#include "punctual/storage.hpp"
+#include "session_pool.hpp"
+
+namespace punctual::postgres {
+
+class PostgresLeases final : public Leases {
+ public:
+  PostgresLeases(SessionPool& pool, ClaimFloor& floor) : pool_(pool), floor_(floor) {}
+
+  [[nodiscard]] std::optional<Time> database_time() override;
+  [[nodiscard]] RescueReport acquire(const NodeInfo& node) override;
+  [[nodiscard]] bool heartbeat(NodeId node, Time now) override;
+  [[nodiscard]] RescueReport rescue(NodeId self, Time now, milliseconds silence) override;
+  [[nodiscard]] std::vector<ClaimRef> held(NodeId node) override;
+  void end(NodeId node) override;
+  [[nodiscard]] std::vector<NodeStatus> list() override;
+
+ private:
+  struct Heartbeat {
+    std::int64_t beats = 0;
+    Time seen_first;
+  };
+  // The nodes but `self` whose count has stood still since `silence` before `now`.
+  [[nodiscard]] std::vector<std::pair<NodeId, std::int64_t>> silent_nodes(NodeId self, Time now, milliseconds silence);
+
+  SessionPool& pool_;
+  ClaimFloor& floor_;
+  std::mutex mutex_;
+  std::map<NodeId, Heartbeat> seen_;  // guarded by mutex_
+};
+
+}  // namespace punctual::postgres

@@ -1,0 +1,138 @@
+#include "live_executions.hpp"
+
+#include "sql_errors.hpp"
+#include "stored_text.hpp"
+
+namespace punctual::postgres {
+
+std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks) {
+  static const std::string sql = R"sql(
+    select live.id, live.organization_id, live.task_id, live.status, live.claim_token, live.node_id, live.started_at,
+      live.scheduled_for, live.by_schedule, live.queue, live.run_id, live.attempt
+    from unnest($1::uuid[]) as named (task_id)
+    cross join lateral (
+      select *
+      from executions
+      where executions.task_id = named.task_id
+        and finished_at is null) live
+    order by live.scheduled_for, live.id)sql";
+  Parameters parameters;
+  parameters.add_each(tasks, [](TaskId task) { return task; });
+  const Rows rows = session.run(sql, parameters);
+  std::vector<LiveExecution> out(rows.size());
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    RowReader row(rows, at);
+    LiveExecution& one = out[at];
+    row.read(one.id);
+    row.read(one.organization_id);
+    row.read(one.task_id);
+    row.read(one.status);
+    row.read(one.token);
+    row.read(one.node);
+    row.read(one.started_at);
+    row.read(one.scheduled_for);
+    row.read(one.by_schedule);
+    row.read(one.queue);
+    row.read(one.run_id);
+    row.read(one.attempt);
+  }
+  return out;
+}
+
+bool has_live_execution(Session& session, TaskId task) { return !live_executions(session, {&task, 1}).empty(); }
+
+void lock_unchanged(Session& session, std::span<const LiveExecution> executions) {
+  if (executions.empty()) return;
+  static const std::string sql = R"sql(
+    select locked.id
+    from (select * from unnest($1::uuid[], $2::bigint[]) as named (id, token) order by id) named
+    join lateral (
+      select id
+      from executions
+      where executions.id = named.id
+        and executions.claim_token is not distinct from named.token
+        and finished_at is null
+      for update) locked on true)sql";
+  Parameters parameters;
+  parameters.add_each(executions, [](const LiveExecution& one) { return one.id; });
+  parameters.add_each(executions, [](const LiveExecution& one) { return one.token; });
+  if (session.run(sql, parameters).size() != executions.size()) {
+    throw Collision("an execution was claimed while its task was being changed");
+  }
+}
+
+void cancel_pending(Session& session, std::span<const LiveExecution> executions, Time at) {
+  if (executions.empty()) return;
+  static const std::string sql = R"sql(
+    update executions_keep
+    set status = 'cancelled', finished_at = $2
+    where id = any ($1)
+      and status = 'pending')sql";
+  Parameters parameters;
+  parameters.add_each(executions, [](const LiveExecution& one) { return one.id; });
+  parameters.add(at);
+  (void)session.run(sql, parameters);
+  for (const LiveExecution& one : executions) lower_line(session, one.organization_id, one.queue, at);
+}
+
+std::optional<LinePlace> take_place(Session& session, OrganizationId organization,
+                                    const std::optional<std::string>& queue, Time due, Time now) {
+  if (!queue) return std::nullopt;
+  static const std::string sql = R"sql(
+    insert into queues as line (organization_id, name, tail, ready_at)
+    values ($1, $2, case when $3 <= $4 then $3 end, $3)
+    on conflict (organization_id, name) do update
+    set tail = greatest(line.tail, excluded.tail), ready_at = least(line.ready_at, excluded.ready_at)
+    returning case when $3 <= $4 then greatest($3, tail) else $3 end, nextval('line_places'))sql";
+  const Rows place = session.run(sql, organization, *queue, due, now);
+  return LinePlace{place.get<Time>(0, 0), place.get<std::int64_t>(0, 1)};
+}
+
+bool insert_pending(Session& session, const PlacedExecution& placed, Time now) {
+  static const std::string sql = R"sql(
+    insert into executions (id, task_id, organization_id, run_id, scheduled_for, line_at, line_seq, attempt, status, tier,
+      holds, by_schedule, queue)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', 'k', false, $9, $10)
+    on conflict do nothing
+    returning true)sql";
+  const NewExecution& one = placed.execution;
+  const auto place = take_place(session, placed.organization_id, placed.queue, one.scheduled_for, now);
+  return !session
+              .run(sql, one.id, placed.task_id, placed.organization_id, one.run_id, one.scheduled_for,
+                   place ? std::optional(place->at) : std::nullopt, place ? std::optional(place->seq) : std::nullopt,
+                   std::int32_t{one.attempt}, placed.by_schedule, placed.queue)
+              .empty();
+}
+
+void lower_line(Session& session, OrganizationId organization, const std::optional<std::string>& queue, Time at) {
+  if (!queue) return;
+  static const std::string sql = R"sql(
+    update queues
+    set ready_at = least(ready_at, $3)
+    where organization_id = $1
+      and name = $2)sql";
+  (void)session.run(sql, organization, *queue, at);
+}
+
+void refresh_next_run(Session& session, TaskId task) {
+  static const std::string sql = R"sql(
+    update tasks
+    set next_run_at = (
+      select min(scheduled_for)
+      from executions_keep
+      where executions_keep.task_id = tasks.id
+        and status = 'pending')
+    where id = $1
+      and schedule_type = 'once')sql";
+  (void)session.run(sql, task);
+}
+
+void write_audit(Session& session, const AuditEntry& entry) {
+  static const std::string sql = R"sql(
+    insert into audit_entries (organization_id, at, actor, action, subject, detail)
+    values ($1, $2, $3, $4, $5, $6))sql";
+  (void)session.run(sql, entry.organization_id, entry.at, storable(entry.actor), storable(entry.action),
+                    storable(entry.subject), storable(entry.detail));
+}
+
+}  // namespace punctual::postgres

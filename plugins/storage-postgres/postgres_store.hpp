@@ -1,0 +1,63 @@
+// Storage on Postgres: one instance with its connections. See punctual/storage.hpp for what each role does.
+#pragma once
+
+#include "directory.hpp"
+#include "leases.hpp"
+#include "punctual/host.hpp"
+#include "schedules.hpp"
+#include "signals.hpp"
+#include "task_store.hpp"
+#include "work_store.hpp"
+
+namespace punctual::postgres {
+
+class PostgresMaintenance final : public Maintenance {
+ public:
+  PostgresMaintenance(SessionPool& pool, SessionOptions options) : pool_(pool), options_(std::move(options)) {}
+
+  Migration migrate() override;
+  [[nodiscard]] bool reachable() noexcept override;
+  [[nodiscard]] std::size_t expire_replies(Time before, std::size_t limit) override;
+  [[nodiscard]] UpkeepReport upkeep(const Upkeep& upkeep) override;
+
+ private:
+  SessionPool& pool_;
+  const SessionOptions options_;
+};
+
+class PostgresStore final : public Storage {
+ public:
+  PostgresStore(const Settings& settings, Host& host);
+
+  [[nodiscard]] WorkStore& work() noexcept override { return work_; }
+  [[nodiscard]] Leases& leases() noexcept override { return leases_; }
+  [[nodiscard]] Signals& signals() noexcept override { return signals_; }
+  [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
+  [[nodiscard]] Directory& directory() noexcept override { return directory_; }
+  [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
+
+ private:
+  struct Options {
+    SessionOptions session;
+    std::size_t pool_size = 0;
+    milliseconds patience{};
+  };
+  static Options read(const Settings& settings);
+  PostgresStore(const Options& options, Host& host);
+
+  SessionPool work_pool_;
+  SessionPool page_pool_;
+  SessionPool lease_pool_;  // heartbeats never wait for anybody
+  SessionPool upkeep_pool_;
+  ClaimFloor floor_;
+  PostgresWorkStore work_;
+  PostgresLeases leases_;
+  PostgresSignals signals_;
+  PostgresTaskStore tasks_;
+  PostgresSchedules schedules_;
+  PostgresDirectory directory_;
+  PostgresMaintenance maintenance_;
+};
+
+}  // namespace punctual::postgres

@@ -1,0 +1,238 @@
+#include "schema.hpp"
+
+#include <array>
+
+#include "functions.hpp"
+#include "punctual/errors.hpp"
+
+namespace punctual::postgres {
+namespace {
+
+// Locks a migration; any number that nothing else uses.
+constexpr std::int64_t migration_lock = 0x70756e6374;
+
+// An execution is pending or running exactly while finished_at is null. Tier 'k' (keep) is the leaf of everything that has
+// no natural week: recurring tasks, tasks that are due long after their id, whatever is pending, ids without a leaf. Tier
+// 'w' is divided by id into leaves of some days, which are made ahead and dropped behind (partitions.hpp).
+const std::string first_tables = R"sql(
+create type execution_status as enum ('pending', 'running', 'success', 'failed', 'timeout', 'missed', 'cancelled');
+
+create table organizations (
+  id uuid primary key,
+  name text not null unique,
+  signing_secrets text[] not null, -- newest first
+  inserted_at timestamptz not null
+);
+
+-- Organisations with a cap: how many of their executions run on all servers together.
+create table caps (
+  organization_id uuid primary key,
+  most integer not null check (most > 0),
+  used integer not null check (used >= 0)
+) with (fillfactor = 50);
+
+create table api_keys (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  public_id text not null unique,
+  secret_hash bytea not null,
+  inserted_at timestamptz not null,
+  last_used_at timestamptz,
+  revoked_at timestamptz
+);
+
+create index api_keys_by_organization on api_keys (organization_id, inserted_at, id);
+
+create table tasks (
+  id uuid not null,
+  organization_id uuid not null,
+  inserted_at timestamptz not null,
+  updated_at timestamptz not null,
+  deleted_at timestamptz,
+  last_execution_at timestamptz,
+  next_run_at timestamptz,
+  scheduled_at timestamptz,
+  timeout_ms bigint not null,
+  retry_delay_s bigint,
+  retry_max_delay_s bigint,
+  expires_in_s bigint,
+  retry_attempts integer not null,
+  last_execution_status execution_status,
+  tier "char" not null,
+  enabled boolean not null,
+  notify_on_failure boolean,
+  notify_on_recovery boolean,
+  schedule_type text not null,
+  queue text,
+  cron_expression text,
+  timezone text not null,
+  misfire text not null,
+  overlap text not null,
+  method text not null,
+  name text not null,
+  url text not null,
+  callback_url text,
+  on_failure_url text,
+  on_recovery_url text,
+  expected_status_codes text,
+  expected_body_pattern text,
+  headers bytea not null, -- lines "Name: value", each ended by CR LF
+  body bytea not null,
+  primary key (id, tier)
+) partition by list (tier);
+
+create table tasks_keep partition of tasks for values in ('k') with (fillfactor = 85);
+create table tasks_weeks partition of tasks for values in ('w') partition by range (id);
+
+create index tasks_listed on tasks (organization_id, last_execution_at desc nulls last, inserted_at desc, id desc)
+  where deleted_at is null;
+
+create index tasks_keep_scheduled on tasks_keep (next_run_at)
+  where schedule_type = 'cron' and enabled and deleted_at is null and next_run_at is not null;
+
+create index tasks_keep_over on tasks_keep ((coalesce(deleted_at, last_execution_at)))
+  where deleted_at is not null or (schedule_type = 'once' and next_run_at is null);
+
+create table executions (
+  id uuid not null,
+  task_id uuid not null,
+  organization_id uuid not null,
+  run_id uuid not null,
+  scheduled_for timestamptz not null,
+  started_at timestamptz,
+  finished_at timestamptz,
+  claim_token bigint, -- set exactly while running
+  node_id uuid,       -- set exactly while running
+  duration_ms bigint,
+  line_at timestamptz, -- its place in the line of its queue …
+  line_seq bigint,     -- … and among those of the same instant
+  attempt integer not null,
+  rescues integer not null default 0,
+  status_code integer,
+  status execution_status not null,
+  tier "char" not null,
+  holds boolean not null,       -- has been claimed or is a retry: first in its line
+  by_schedule boolean not null, -- made by a cron schedule
+  counted boolean not null default false, -- among those of its organisation that caps.used counts
+  queue text,
+  request_method text,
+  request_url text,
+  error_message text,
+  response_headers bytea, -- as tasks.headers
+  response_body bytea,
+  primary key (id, tier),
+  check ((finished_at is null) = (status in ('pending', 'running'))),
+  check ((claim_token is not null) = (status = 'running')),
+  check (tier = 'k' or status <> 'pending')
+) partition by list (tier);
+
+create table executions_keep partition of executions for values in ('k') with (fillfactor = 85);
+create table executions_weeks partition of executions for values in ('w') partition by range (id);
+
+create index executions_listed on executions (organization_id, scheduled_for desc, id desc);
+create index executions_of_task on executions (task_id, scheduled_for desc, id desc);
+create index executions_claimed on executions (node_id) where status = 'running';
+
+create index executions_keep_due on executions_keep (scheduled_for, id)
+  where status = 'pending' and queue is null;
+create index executions_keep_due_by_organization on executions_keep (organization_id, scheduled_for, id)
+  where status = 'pending' and queue is null;
+create index executions_keep_lines on executions_keep (organization_id, queue, holds desc, line_at, line_seq)
+  where queue is not null and status in ('pending', 'running');
+create index executions_keep_live on executions_keep (task_id)
+  where status in ('pending', 'running');
+create index executions_keep_over on executions_keep (finished_at)
+  where finished_at is not null;
+
+create sequence line_places;
+
+-- One line each. tail: the place of the latest that was due when it was stored. ready_at: when its head may be claimed;
+-- null while nothing of it can be.
+create table queues (
+  organization_id uuid not null,
+  name text not null,
+  paused boolean not null default false,
+  concurrency integer not null default 1 check (concurrency between 1 and 100),
+  ready_at timestamptz,
+  tail timestamptz,
+  primary key (organization_id, name)
+) with (fillfactor = 50);
+
+create index queues_ready on queues (ready_at) where not paused and ready_at is not null;
+create index queues_ready_by_organization on queues (organization_id, ready_at) where not paused and ready_at is not null;
+
+-- The leaves of both tables: ids from lower on, below upper.
+create table leaves (
+  lower uuid primary key,
+  upper uuid not null,
+  since timestamptz not null,
+  until timestamptz not null,
+  suffix text not null unique
+);
+
+create table replies (
+  organization_id uuid not null,
+  key text not null,
+  request bytea not null,
+  at timestamptz not null,
+  status integer not null,
+  body text not null,
+  primary key (organization_id, key)
+);
+
+create index replies_by_age on replies (at);
+
+create table audit_entries (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null,
+  at timestamptz not null,
+  actor text not null,
+  action text not null,
+  subject text not null,
+  detail text not null
+);
+
+-- The servers. beats counts heartbeats: that it has stood still is what shows a server to be dead, not a clock.
+create table nodes (
+  id uuid primary key,
+  host text not null,
+  pid bigint not null,
+  since timestamptz not null,
+  beats bigint not null default 0,
+  beat_at timestamptz not null default clock_timestamp() -- for people to read
+) with (fillfactor = 20);
+)sql";
+
+const std::array steps{&first_tables};
+constexpr int newest = 1;
+static_assert(std::tuple_size_v<decltype(steps)> == newest);
+
+}  // namespace
+
+Migration migrate_schema(Session& session, const std::string& schema) {
+  static const std::string lock = "select pg_advisory_xact_lock($1)";
+  (void)session.run(lock, migration_lock);
+  // Asked first: a server that may not make these can still use them.
+  static const std::string there = "select to_regclass('schema_version') is not null";
+  if (!session.run(there).get<bool>(0, 0)) {
+    session.script("create schema if not exists " + schema +
+                   "; create table schema_version (version integer not null)");
+  }
+  static const std::string read = "select version from schema_version";
+  const Rows stored = session.run(read);
+  const int found = stored.empty() ? 0 : stored.get<std::int32_t>(0, 0);
+  if (found > newest) {
+    throw Conflict("the database has schema version " + std::to_string(found) + ", newer than this program knows (" +
+                   std::to_string(newest) + "): use the program that made it, or a newer one");
+  }
+  if (found == newest) return {found, newest};
+  for (int version = found; version < newest; ++version) session.script(*steps[static_cast<std::size_t>(version)]);
+  for (const std::string* function : hot_path_functions()) session.script(*function);
+  static const std::string forget = "delete from schema_version";
+  (void)session.run(forget);
+  static const std::string record = "insert into schema_version values ($1)";
+  (void)session.run(record, newest);
+  return {found, newest};
+}
+
+}  // namespace punctual::postgres

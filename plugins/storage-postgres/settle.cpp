@@ -1,0 +1,211 @@
+#include "functions.hpp"
+#include "header_lines.hpp"
+#include "hot_path.hpp"
+#include "stored_text.hpp"
+
+namespace punctual::postgres {
+
+// The attempts are ended first, each only while its claim is still this one; what follows derives from those that were.
+// Rows are locked in the order executions, tasks, queues, caps, each by key, as everywhere. Rows are returned for what did
+// not go as wished: (item, outcome).
+const std::string settle_work_function = R"sql(
+create or replace function settle_work(
+  s_id uuid[], s_token bigint[], s_status text[], s_started timestamptz[], s_finished timestamptz[], s_code integer[],
+  s_duration bigint[], s_error text[], s_headers bytea[], s_response bytea[], s_method text[], s_url text[],
+  s_retry uuid[], s_retry_at timestamptz[], d_at timestamptz[], d_actor text[], d_action text[], d_subject text[],
+  d_detail text[])
+returns table (item bigint, outcome text)
+language plpgsql
+as $function$
+#variable_conflict use_column
+declare
+  v_lower uuid;
+  v_upper uuid;
+  v_ord bigint[];
+  v_task uuid[];
+  v_organization uuid[];
+  v_line_organization uuid[];
+  v_queue text[];
+  v_counted boolean[];
+  v_finished timestamptz[];
+  v_status text[];
+  v_retried bigint[] := '{}';
+  v_disable record;
+begin
+  v_lower := (select lower from leaves order by lower limit 1);
+  v_upper := (select upper from leaves order by lower desc limit 1);
+  with input as materialized (
+    select *
+    from unnest(s_id, s_token, s_status, s_started, s_finished, s_code, s_duration, s_error, s_headers, s_response,
+      s_method, s_url) with ordinality as i (id, token, status, started, finished, code, duration, error, headers,
+      response, method, url, ord)
+    order by id
+  ), ended as (
+    update executions
+    set status = input.status::execution_status, node_id = null, claim_token = null, started_at = input.started,
+      finished_at = input.finished, status_code = input.code, duration_ms = input.duration,
+      error_message = input.error, response_headers = input.headers, response_body = input.response,
+      request_method = input.method, request_url = input.url,
+      tier = case
+        when tier = 'k' and executions.id >= v_lower and executions.id < v_upper
+          and executions.id >= id_floor(input.finished - interval '7 days') then 'w'
+        else tier
+      end
+    from input
+    where executions.id = input.id
+      and executions.claim_token is not distinct from input.token
+    returning input.ord, executions.task_id, executions.organization_id, executions.queue, executions.counted,
+      input.finished, input.status
+  )
+  select array_agg(ord), array_agg(task_id), array_agg(organization_id), array_agg(organization_id), array_agg(queue),
+    array_agg(counted), array_agg(finished), array_agg(status)
+  into v_ord, v_task, v_organization, v_line_organization, v_queue, v_counted, v_finished, v_status
+  from ended;
+  return query
+    select ord::bigint, 'stale'
+    from generate_series(1, cardinality(s_id)) as ord
+    where v_ord is null or ord <> all (v_ord);
+  if v_ord is null then
+    return;
+  end if;
+
+  if exists (select from unnest(v_ord) ord where s_retry[ord] is not null or d_at[ord] is not null) then
+    perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
+    for v_disable in
+      select ended.task_id, d_at[ended.ord] as at, d_actor[ended.ord] as actor, d_action[ended.ord] as action,
+        d_subject[ended.ord] as subject, d_detail[ended.ord] as detail, ended.organization_id, ended.finished
+      from unnest(v_ord, v_task, v_organization, v_finished) as ended (ord, task_id, organization_id, finished)
+      where d_at[ended.ord] is not null
+      order by ended.finished
+    loop
+      update tasks
+      set enabled = false, next_run_at = null, updated_at = greatest(updated_at + interval '1 microsecond', v_disable.at)
+      where tasks.id = v_disable.task_id
+        and deleted_at is null;
+      if found then
+        with cancelled as (
+          update executions_keep
+          set status = 'cancelled', finished_at = v_disable.finished
+          where task_id = v_disable.task_id
+            and status = 'pending'
+          returning organization_id, queue
+        )
+        select v_line_organization || array_agg(organization_id), v_queue || array_agg(queue)
+        into v_line_organization, v_queue
+        from cancelled;
+        insert into audit_entries (organization_id, at, actor, action, subject, detail)
+        values (v_disable.organization_id, v_disable.at, v_disable.actor, v_disable.action, v_disable.subject,
+          v_disable.detail);
+      end if;
+    end loop;
+    with retried as (
+      insert into executions (id, task_id, organization_id, run_id, scheduled_for, line_at, line_seq, attempt, status,
+        tier, holds, by_schedule, queue)
+      select s_retry[asked.ord], ended.task_id, ended.organization_id, ended.run_id, s_retry_at[asked.ord],
+        coalesce(ended.line_at, s_retry_at[asked.ord]), coalesce(ended.line_seq, nextval('line_places')),
+        ended.attempt + 1, 'pending', 'k', true, false, task.queue
+      from unnest(v_ord) as asked (ord)
+      join lateral (select * from executions where executions.id = s_id[asked.ord] limit 1) ended on true
+      join lateral (
+        select queue
+        from tasks
+        where tasks.id = ended.task_id
+          and enabled
+          and deleted_at is null
+        limit 1) task on true
+      where s_retry[asked.ord] is not null
+      returning id, organization_id, queue
+    )
+    select coalesce(array_agg(asked.ord), '{}'), v_line_organization || array_agg(retried.organization_id),
+      v_queue || array_agg(retried.queue)
+    into v_retried, v_line_organization, v_queue
+    from retried
+    join unnest(s_retry) with ordinality as asked (id, ord) using (id);
+    return query
+      select ord, 'settled_without_retry'
+      from unnest(v_ord) ord
+      where s_retry[ord] is not null
+        and ord <> all (v_retried);
+  end if;
+
+  update tasks
+  set last_execution_status = case
+      when tasks.last_execution_at > folded.finished then tasks.last_execution_status
+      else folded.status::execution_status
+    end,
+    last_execution_at = greatest(tasks.last_execution_at, folded.finished),
+    next_run_at = case
+      when tasks.schedule_type = 'cron' then tasks.next_run_at
+      when tasks.deleted_at is null then (
+        select min(waits.scheduled_for)
+        from executions_keep waits
+        where waits.task_id = tasks.id
+          and waits.status = 'pending')
+    end
+  from (
+    select task_id, max(finished) as finished, (array_agg(status order by finished desc, ord desc))[1] as status
+    from unnest(v_task, v_finished, v_status, v_ord) as ended (task_id, finished, status, ord)
+    where task_id is not null
+    group by task_id
+    order by task_id) folded
+  where tasks.id = folded.task_id;
+
+  if exists (select from unnest(v_queue) queue where queue is not null) then
+    -- Whatever their next head is, it is to be looked at.
+    perform lower_lines(v_line_organization, v_queue,
+      array_fill('epoch'::timestamptz, array[cardinality(v_queue)]));
+  end if;
+  if true = any (v_counted) then
+    perform free_caps(v_organization, v_counted);
+  end if;
+end
+$function$;
+)sql";
+
+std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlement> batch) {
+  static const std::string sql = R"sql(
+    select *
+    from settle_work($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19))sql";
+  Parameters parameters;
+  const auto add = [&](auto of) { parameters.add_each(batch, of); };
+  const auto add_text = [&](auto of) {
+    parameters.add_each(batch, [&](const Settlement& item) -> std::optional<std::string> { return of(item); });
+  };
+  add([](const Settlement& s) { return s.id; });
+  add([](const Settlement& s) { return s.token; });
+  add([](const Settlement& s) { return s.status; });
+  add([](const Settlement& s) { return s.started_at; });
+  add([](const Settlement& s) { return s.finished_at; });
+  add([](const Settlement& s) { return s.status_code ? std::optional<std::int32_t>(*s.status_code) : std::nullopt; });
+  add([](const Settlement& s) { return s.duration; });
+  add_text(
+      [](const Settlement& s) { return s.error_message ? std::optional(storable(*s.error_message)) : std::nullopt; });
+  std::vector<std::string> headers;
+  headers.reserve(batch.size());
+  for (const Settlement& item : batch) headers.push_back(header_lines(item.response_headers));
+  parameters.add_each(headers, [](const std::string& lines) { return Bytes{lines}; });
+  add([](const Settlement& s) { return s.response_body ? std::optional(Bytes{*s.response_body}) : std::nullopt; });
+  add([](const Settlement& s) { return s.request_method; });
+  add([](const Settlement& s) { return std::string_view(s.request_url); });
+  add([](const Settlement& s) { return s.retry ? std::optional(s.retry->id) : std::nullopt; });
+  add([](const Settlement& s) { return s.retry ? std::optional(s.retry->scheduled_for) : std::nullopt; });
+  add([](const Settlement& s) { return s.disable ? std::optional(s.disable->at) : std::nullopt; });
+  const auto add_audit = [&](std::string AuditEntry::*field) {
+    add_text([field](const Settlement& s) {
+      return s.disable ? std::optional(storable((*s.disable).*field)) : std::nullopt;
+    });
+  };
+  add_audit(&AuditEntry::actor);
+  add_audit(&AuditEntry::action);
+  add_audit(&AuditEntry::subject);
+  add_audit(&AuditEntry::detail);
+  const Rows rows = session.run(sql, parameters);
+  std::vector<SettleOutcome> outcomes(batch.size(), SettleOutcome::settled);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    outcomes.at(static_cast<std::size_t>(rows.get<std::int64_t>(row, 0)) - 1) =
+        rows.bytes(row, 1) == "stale" ? SettleOutcome::stale : SettleOutcome::settled_without_retry;
+  }
+  return outcomes;
+}
+
+}  // namespace punctual::postgres

@@ -1,0 +1,19 @@
+// Changes of tasks, as several statements of one transaction of the caller. What they do stands at TaskStore. A claim that is
+// taken while one is under way is a Collision: the transaction is to be run again.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "punctual/storage.hpp"
+#include "session.hpp"
+
+namespace punctual::postgres {
+
+[[nodiscard]] TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const TaskUpdate& change);
+[[nodiscard]] TaskWriteOutcome remove_task(Session& session, const TaskWrite& write);
+[[nodiscard]] TaskWriteOutcome add_run(Session& session, const TaskWrite& write, const NewExecution& execution);
+[[nodiscard]] TaskWriteOutcome remove_queue(Session& session, const TaskWrite& write, std::string_view queue,
+                                            const std::function<StoredReply(std::size_t)>& reply);
+
+}  // namespace punctual::postgres

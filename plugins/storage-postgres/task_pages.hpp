@@ -1,0 +1,19 @@
+// Reading tasks: one, and pages of them. Any session.
+#pragma once
+
+#include <optional>
+
+#include "punctual/storage.hpp"
+#include "session.hpp"
+
+namespace punctual::postgres {
+
+[[nodiscard]] std::optional<Task> find_task(Session& session, OrganizationId organization, TaskId id);
+// The same, locked against other changes until the transaction ends.
+[[nodiscard]] std::optional<Task> lock_task(Session& session, OrganizationId organization, TaskId id);
+[[nodiscard]] Page<Task> list_tasks(Session& session, const TaskQuery& query);
+
+// A page of the list: one more row than the page has, to know whether there are more. Kept for the test of its plan.
+extern const std::string first_page_of_tasks;
+
+}  // namespace punctual::postgres

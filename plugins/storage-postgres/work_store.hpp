@@ -1,0 +1,37 @@
+// The role WorkStore on Postgres.
+#pragma once
+
+#include <mutex>
+
+#include "claim_floor.hpp"
+#include "punctual/storage.hpp"
+#include "session_pool.hpp"
+
+namespace punctual::postgres {
+
+class PostgresWorkStore final : public WorkStore {
+ public:
+  PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, Metrics& metrics);
+
+  [[nodiscard]] std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override;
+  [[nodiscard]] ClaimResult claim(const ClaimRequest& request) override;
+  [[nodiscard]] std::vector<SettleOutcome> settle(std::span<const Settlement> batch) override;
+  void release(std::span<const ClaimRef> claims) override;
+  void mark_started(std::span<const StartedClaim> claims) override;
+
+ private:
+  // Calls a function of the database, again while it collides with others.
+  template <class Call>
+  auto call(Histogram& seconds, Call&& call);
+
+  SessionPool& pool_;
+  ClaimFloor& floor_;
+  Histogram& insert_seconds_;
+  Histogram& claim_seconds_;
+  Histogram& settle_seconds_;
+  Counter& rerun_singly_;
+  std::mutex turn_mutex_;
+  OrganizationId last_turn_;  // guarded by turn_mutex_
+};
+
+}  // namespace punctual::postgres

@@ -1,0 +1,73 @@
+// Connections that are ended from outside.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "punctual/errors.hpp"
+#include "support/storage_fixture.hpp"
+
+using namespace punctual;
+using namespace punctual::testing;
+
+namespace {
+
+// Calls `call` until storage answers, as whoever may repeat it does.
+template <class Call>
+auto insist(Call call) {
+  for (;;) {
+    try {
+      return call();
+    } catch (const Unavailable&) {
+    } catch (const Timeout&) {
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(StorageFixture,
+                 "work goes on while connections are ended again and again, and nothing is lost or twice") {
+  std::atomic<bool> done{false};
+  std::atomic<int> ended{0};
+  std::thread saboteur([&] {
+    auto session = site.database().postgres()->connect();
+    while (!done) {
+      ended +=
+          std::stoi(session.value("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = "
+                                  "current_database() and pid <> pg_backend_pid()"));
+      std::this_thread::sleep_for(100ms);
+    }
+  });
+  std::size_t stored = 0;
+  std::map<ExecutionId, int> delivered;
+  const auto until = std::chrono::steady_clock::now() + 4s;
+  while (std::chrono::steady_clock::now() < until) {
+    const std::vector<NewWork> batch{once(acme, at(1s)), once(acme, at(1s)), once(acme, at(1s), "q")};
+    (void)insist([&] { return work().insert(node, batch); });
+    stored += batch.size();
+    for (std::size_t left = batch.size(); left > 0;) {
+      std::vector<Claimed> claimed;
+      try {
+        claimed = claim(at(2s));
+      } catch (const Timeout&) {
+        // Perhaps claimed, and nobody knows what.
+        const auto unknown = insist([&] { return store().leases().held(node); });
+        insist([&] { work().release(unknown); });
+      } catch (const Unavailable&) {
+      }
+      for (const Claimed& one : claimed) {
+        ++delivered[one.id];
+        const Settlement item = settlement(one, ExecutionStatus::success, at(3s));
+        (void)insist([&] { return work().settle({&item, 1}); });
+        --left;
+      }
+    }
+  }
+  done = true;
+  saboteur.join();
+  CHECK(ended > 0);
+  CHECK(delivered.size() == stored);
+  CHECK(std::all_of(delivered.begin(), delivered.end(), [](const auto& one) { return one.second == 1; }));
+  CHECK(site.database().postgres()->value("select count(*) from punctual.executions where status = 'success'") ==
+        std::to_string(stored));
+}

@@ -1,0 +1,86 @@
+// The weekly parts of the tables, seen from inside the database.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "support/storage_fixture.hpp"
+
+using namespace punctual;
+using namespace punctual::testing;
+
+namespace {
+
+constexpr std::chrono::days day{1};
+
+struct LeavesFixture : StorageFixture {
+  [[nodiscard]] std::string value(const std::string& sql) const { return site.database().postgres()->value(sql); }
+  [[nodiscard]] std::string leaves() const { return value("select count(*) from punctual.leaves"); }
+  // Stored and delivered at the beginning of the tests' time.
+  TaskId delivered() {
+    NewWork work = once(acme, at(1s));
+    work.claim = next_token();
+    const TaskId id = insert(work);
+    Claimed claimed;
+    claimed.id = work.execution->id;
+    claimed.task_id = id;
+    claimed.token = *work.claim;
+    REQUIRE(settle(settlement(claimed, ExecutionStatus::success, at(2s))) == SettleOutcome::settled);
+    return id;
+  }
+  UpkeepReport keep_up(Time now) { return store().maintenance().upkeep({now, 30 * day}); }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(LeavesFixture, "work claimed at insert lies in the week of its id, before and after it is settled") {
+  (void)delivered();
+  CHECK(value("select tier from punctual.tasks") == "w");
+  CHECK(value("select tier from punctual.executions") == "w");
+}
+
+TEST_CASE_METHOD(LeavesFixture, "what waits lies in keep and goes to its week when it is settled") {
+  insert(once(acme, at(5s)));
+  CHECK(value("select tier from punctual.executions") == "k");
+  REQUIRE(settle(settlement(claim_one(at(6s)), ExecutionStatus::success, at(7s))) == SettleOutcome::settled);
+  CHECK(value("select tier from punctual.executions") == "w");
+}
+
+TEST_CASE_METHOD(LeavesFixture, "a retry waits in keep while the attempt before it has gone to its week") {
+  insert(once(acme, at(5s)));
+  Settlement item = settlement(claim_one(at(6s)), ExecutionStatus::failed, at(7s));
+  item.retry = Retry{next_id<ExecutionId>(), at(30s)};
+  REQUIRE(settle(item) == SettleOutcome::settled);
+  CHECK(value("select string_agg(tier::text, '' order by attempt) from punctual.executions") == "wk");
+}
+
+TEST_CASE_METHOD(LeavesFixture, "leaves are made ahead and are never more than nine with a month of retention") {
+  for (int days = 0; days <= 400; days += 1) (void)keep_up(at(days * day));
+  CHECK(std::stoi(leaves()) <= 9);
+  CHECK(value("select max(until) > '2026-03-01'::timestamptz + interval '407 days' from punctual.leaves") == "t");
+}
+
+TEST_CASE_METHOD(LeavesFixture,
+                 "a forgotten transaction defers the drop of a leaf, and neither a new leaf nor traffic") {
+  const TaskId old = delivered();
+  auto reader = site.database().postgres()->connect();
+  reader.execute("begin isolation level repeatable read");
+  (void)reader.value("select count(*) from punctual.tasks, punctual.executions");
+  std::atomic<bool> done{false};
+  std::atomic<int> stored{0};
+  std::thread traffic([&] {
+    while (!done) {
+      const NewWork one = once(acme, at(60 * day));
+      if (work().insert(node, {&one, 1})[0].result == WriteResult::applied) ++stored;
+    }
+  });
+  const auto report = keep_up(at(60 * day));
+  done = true;
+  traffic.join();
+  CHECK(stored > 0);
+  CHECK_FALSE(report.deferred.empty());
+  CHECK_FALSE(report.done.empty());
+  CHECK(tasks().find(acme, old));
+  reader.execute("commit");
+  CHECK(keep_up(at(60 * day)).deferred.empty());
+  CHECK_FALSE(tasks().find(acme, old));
+}

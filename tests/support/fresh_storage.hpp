@@ -1,0 +1,38 @@
+// FreshStorage: a place for one database of the kind that PUNCTUAL_TEST_STORAGE_KIND names ("sqlite" or "postgres"), empty at
+// first and gone at the end. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "support/postgres_database.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace punctual::testing {
+
+class FreshStorage {
+ public:
+  // Starts no thread. Throws std::runtime_error.
+  FreshStorage();
+
+  // What the setting storage.url takes.
+  [[nodiscard]] const std::string& url() const noexcept { return url_; }
+
+  // Whether more than one server may hold a lease on it at the same time.
+  [[nodiscard]] bool allows_several_servers() const noexcept { return postgres_.has_value(); }
+
+  // The database itself, for what one kind alone can show; null on SQLite.
+  [[nodiscard]] const PostgresDatabase* postgres() const noexcept { return postgres_ ? &*postgres_ : nullptr; }
+
+  // Makes the schema, which must be migrated, one that a later version of the plugin has written.
+  void pretend_newer_schema() const;
+
+ private:
+  [[nodiscard]] std::filesystem::path sqlite_file() const { return folder_ / "test.db"; }
+
+  TemporaryFolder folder_;
+  std::optional<PostgresDatabase> postgres_;
+  std::string url_;
+};
+
+}  // namespace punctual::testing
