@@ -177,10 +177,14 @@ begin
       select coalesce(array_agg(taken.id), '{}') into v_ids from taken;
     end if;
     if cardinality(v_head_id) > 0 then
-      update executions_keep
-      set status = 'running', node_id = p_node, claim_token = p_token, holds = true
-      where executions_keep.id = any (v_head_id);
-      v_ids := v_ids || v_head_id;
+      with taken as (
+        update executions_keep
+        set status = 'running', node_id = p_node, claim_token = p_token, holds = true
+        where executions_keep.id = any (v_head_id)
+          and executions_keep.status = 'pending'
+        returning executions_keep.id
+      )
+      select v_ids || coalesce(array_agg(taken.id), '{}') into v_ids from taken;
     end if;
   elsif p_limit > 0 then
     with recursive found as (

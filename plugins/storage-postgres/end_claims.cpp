@@ -14,16 +14,14 @@ return (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || r
 create or replace function lower_lines(l_organization uuid[], l_name text[], l_at timestamptz[]) returns void
 language sql
 as $function$
-  update queues
-  set ready_at = least(ready_at, line.at)
-  from (
-    select touched.organization_id, touched.name, min(touched.at) as at
-    from unnest(l_organization, l_name, l_at) as touched (organization_id, name, at)
-    where touched.name is not null
-    group by touched.organization_id, touched.name
-    order by touched.organization_id, touched.name) line
-  where queues.organization_id = line.organization_id
-    and queues.name = line.name;
+  insert into queues as line (organization_id, name, ready_at)
+  select touched.organization_id, touched.name, min(touched.at)
+  from unnest(l_organization, l_name, l_at) as touched (organization_id, name, at)
+  where touched.name is not null
+  group by touched.organization_id, touched.name
+  order by touched.organization_id, touched.name
+  on conflict (organization_id, name) do update
+  set ready_at = least(line.ready_at, excluded.ready_at);
 $function$;
 
 create or replace function free_caps(c_organization uuid[], c_counted boolean[]) returns void

@@ -3,6 +3,13 @@
 #include "hot_path.hpp"
 
 namespace punctual::postgres {
+namespace {
+
+// Whoever claims under a lease holds its lock shared until the claim is committed; with the lock alone the claims that are
+// found are all there are, and there will be no more.
+const std::string lock_alone = "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 1))";
+
+}  // namespace
 
 std::optional<Time> PostgresLeases::database_time() {
   static const std::string sql = "select clock_timestamp()";
@@ -48,9 +55,6 @@ std::vector<std::pair<NodeId, std::int64_t>> PostgresLeases::silent_nodes(NodeId
 }
 
 RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence) {
-  // Whoever claims under a lease holds its lock shared until the claim is committed; with the lock alone the claims that
-  // are found are all there are, and there will be no more.
-  static const std::string alone = "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 1))";
   static const std::string forget = R"sql(
     delete from nodes
     where id = $1
@@ -58,7 +62,7 @@ RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence)
   RescueReport report;
   for (const auto& [node, beats] : silent_nodes(self, now, silence)) {
     const auto returned = pool_.write([&, id = node, count = beats](Session& session) -> std::optional<std::size_t> {
-      (void)session.run(alone, id);
+      (void)session.run(lock_alone, id);
       if (session.run(forget, id, count).changed() == 0) return std::nullopt;
       return rescue_claims(session, id);
     });
@@ -84,10 +88,16 @@ std::vector<ClaimRef> PostgresLeases::held(NodeId node) {
 }
 
 void PostgresLeases::end(NodeId node) {
+  // Alone, so that no claim or insert of this node that is still on its way is left behind under a lease that is gone.
   static const std::string sql = R"sql(
     delete from nodes
     where id = $1)sql";
-  (void)pool_.use([&](Session& session) { return session.run(sql, node); });
+  (void)pool_.write([&](Session& session) {
+    (void)session.run(lock_alone, node);
+    (void)rescue_claims(session, node);
+    return session.run(sql, node).changed();
+  });
+  floor_.lower(Time{});
 }
 
 std::vector<NodeStatus> PostgresLeases::list() {

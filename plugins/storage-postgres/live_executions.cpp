@@ -107,10 +107,10 @@ bool insert_pending(Session& session, const PlacedExecution& placed, Time now) {
 void lower_line(Session& session, OrganizationId organization, const std::optional<std::string>& queue, Time at) {
   if (!queue) return;
   static const std::string sql = R"sql(
-    update queues
-    set ready_at = least(ready_at, $3)
-    where organization_id = $1
-      and name = $2)sql";
+    insert into queues as line (organization_id, name, ready_at)
+    values ($1, $2, $3)
+    on conflict (organization_id, name) do update
+    set ready_at = least(line.ready_at, excluded.ready_at))sql";
   (void)session.run(sql, organization, *queue, at);
 }
 

@@ -102,8 +102,9 @@ begin
       insert into executions (id, task_id, organization_id, run_id, scheduled_for, line_at, line_seq, attempt, status,
         tier, holds, by_schedule, queue)
       select s_retry[asked.ord], ended.task_id, ended.organization_id, ended.run_id, s_retry_at[asked.ord],
-        coalesce(ended.line_at, s_retry_at[asked.ord]), coalesce(ended.line_seq, nextval('line_places')),
-        ended.attempt + 1, 'pending', 'k', true, false, task.queue
+        case when same_line then ended.line_at else s_retry_at[asked.ord] end,
+        case when same_line then ended.line_seq else nextval('line_places') end,
+        ended.attempt + 1, 'pending', 'k', same_line, false, task.queue
       from unnest(v_ord) as asked (ord)
       join lateral (select * from executions where executions.id = s_id[asked.ord] limit 1) ended on true
       join lateral (
@@ -113,6 +114,8 @@ begin
           and enabled
           and deleted_at is null
         limit 1) task on true
+      -- It keeps the head of its line, but not where its task has gone to another.
+      cross join lateral (select task.queue is not distinct from ended.queue as same_line) place
       where s_retry[asked.ord] is not null
       returning id, organization_id, queue
     )

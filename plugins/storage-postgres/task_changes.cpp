@@ -66,10 +66,10 @@ std::vector<ClaimRef> revoke_claims(Session& session, std::vector<LiveExecution>
 
 void place_anew(Session& session, const LiveExecution& one, const std::optional<std::string>& queue, Time due,
                 Time now) {
-  // A retry keeps the head of its line, a first attempt takes the place of its new time.
+  // A retry keeps the head of its own line, everything else takes the place of its time.
   static const std::string sql = R"sql(
     update executions_keep
-    set scheduled_for = $2, queue = $3, line_at = $4, line_seq = $5, holds = (attempt > 1)
+    set scheduled_for = $2, queue = $3, line_at = $4, line_seq = $5, holds = (attempt > 1 and queue is not distinct from $3)
     where id = $1)sql";
   const auto place = take_place(session, one.organization_id, queue, due, now);
   (void)session.run(sql, one.id, due, queue, place ? std::optional(place->at) : std::nullopt,

@@ -43,14 +43,22 @@ std::vector<InsertOutcome> PostgresWorkStore::insert(NodeId node, std::span<cons
   try {
     outcomes = call(insert_seconds_, [&](Session& session) { return insert_work(session, node, batch); });
   } catch (const RowRefused&) {
-    if (batch.size() == 1) return {InsertOutcome{WriteResult::conflict, std::nullopt, false}};
     rerun_singly_.add();
-    for (const NewWork& one : batch) outcomes.push_back(insert(node, {&one, 1}).front());
+    // One by one, a single one too: what refused it may have been an earlier call of its own that has committed meanwhile.
+    for (const NewWork& one : batch) outcomes.push_back(insert_alone(node, one));
   }
   for (const NewWork& work : batch) {
     if (work.execution) floor_.lower(work.execution->scheduled_for);
   }
   return outcomes;
+}
+
+InsertOutcome PostgresWorkStore::insert_alone(NodeId node, const NewWork& work) {
+  try {
+    return call(insert_seconds_, [&](Session& session) { return insert_work(session, node, {&work, 1}); }).front();
+  } catch (const RowRefused&) {
+    return {WriteResult::conflict, std::nullopt, false};
+  }
 }
 
 ClaimResult PostgresWorkStore::claim(const ClaimRequest& request) {

@@ -24,6 +24,9 @@ class PostgresWorkStore final : public WorkStore {
   template <class Call>
   auto call(Histogram& seconds, Call&& call);
 
+  // conflict, where the row is refused.
+  [[nodiscard]] InsertOutcome insert_alone(NodeId node, const NewWork& work);
+
   SessionPool& pool_;
   ClaimFloor& floor_;
   Histogram& insert_seconds_;

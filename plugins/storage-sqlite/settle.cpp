@@ -14,6 +14,7 @@ struct Finished {
   OrganizationId organization_id;
   ExecutionId run_id;
   int attempt = 1;
+  std::optional<std::string> queue;
 };
 
 // nullopt: the claim is not this one any more.
@@ -29,8 +30,10 @@ std::optional<Finished> finish_execution(Connection& connection, LineChanges& li
             settlement.id, settlement.token, settlement.status, settlement.started_at, settlement.finished_at,
             settlement.status_code, settlement.duration, settlement.error_message);
   if (!row.next()) return std::nullopt;
-  lines.touch(row.get<OrganizationId>(1), row.get<std::optional<std::string>>(4));
-  return Finished{row.get<TaskId>(0), row.get<OrganizationId>(1), row.get<ExecutionId>(2), row.get<int>(3)};
+  Finished finished{row.get<TaskId>(0), row.get<OrganizationId>(1), row.get<ExecutionId>(2), row.get<int>(3),
+                    row.get<std::optional<std::string>>(4)};
+  lines.touch(finished.organization_id, finished.queue);
+  return finished;
 }
 
 void keep_response(Connection& connection, const Settlement& settlement) {
@@ -74,7 +77,9 @@ bool insert_retry(Connection& connection, LineChanges& lines, const Finished& fi
     queue = task.get<std::optional<std::string>>(0);
   }
   const NewExecution next{retry.id, finished.run_id, finished.attempt + 1, retry.scheduled_for};
-  (void)insert_execution(connection, lines, {finished.task_id, finished.organization_id, queue}, next, Origin::retry);
+  // It keeps the head of its line, but not where its task has gone to another.
+  const Origin origin = queue == finished.queue ? Origin::retry : Origin::request;
+  (void)insert_execution(connection, lines, {finished.task_id, finished.organization_id, queue}, next, origin);
   return true;
 }
 

@@ -67,7 +67,7 @@ void move_to_queue(Connection& connection, LineChanges& lines, const LiveExecuti
   if (execution.queue == queue) return;
   Query(connection, R"sql(
     update executions
-    set queue = ?2, holds = (attempt > 1)
+    set queue = ?2, holds = 0
     where id = ?1)sql",
         execution.id, queue)
       .run();

@@ -187,3 +187,15 @@ TEST_CASE("waiting for idleness ends when the last one is settled") {
   CHECK(held.wait_idle(10s));
   settling.join();
 }
+
+TEST_CASE("what a claim brings that was under way during a suspension is not taken") {
+  HeldClaims held{10};
+  held.begin_claim();
+  CHECK(held.suspend().empty());
+  held.resume();
+  held.absorb(list({claimed(1, start)}));
+  CHECK_FALSE(held.knows(ref(1)));
+  held.begin_claim();
+  held.absorb(list({claimed(2, start)}));
+  CHECK(held.knows(ref(2)));
+}

@@ -141,7 +141,7 @@ TEST_CASE("an idle connection stays as long as there are threads") {
 }
 
 TEST_CASE("a connection is ended with its reply while others wait for a thread") {
-  HeldFrontend held({{"http.max_threads", "2"}});
+  HeldFrontend held({{"http.max_threads", "2"}, {"http.max_queued", "4"}});
   std::vector<HttpConnection> busy;
   for (int i = 0; i < 2; ++i) {
     busy.push_back(held.server.connect());
@@ -153,6 +153,10 @@ TEST_CASE("a connection is ended with its reply while others wait for a thread")
     waiting.push_back(held.server.connect());
     waiting.back().send(create_text());
   }
+  // Connections are looked at in the order of their coming: when one too many is refused, those before it do wait.
+  auto refused = held.server.connect();
+  refused.send(create_text());
+  REQUIRE(refused.read().status == 503);
   held.barrier.let_one_through();
   REQUIRE(eventually([&] { return held.barrier.waiting() == 3; }));
   auto& answered = busy[busy[0].readable_within(milliseconds{0}) ? 0 : 1];

@@ -136,6 +136,33 @@ TEST_CASE_METHOD(LineFixture, "a queued execution settled without a retry becaus
   CHECK(claim_one(at(5s)).id == next);
 }
 
+TEST_CASE_METHOD(LineFixture,
+                 "a retry whose task has gone to another queue waits in that line behind what runs there") {
+  queued(at(1s), "a");
+  const Claimed moving = claim_one(at(2s));
+  Task changed = task(moving.task_id);
+  changed.spec.queue = "b";
+  REQUIRE(tasks().update(write(moving.task_id, at(3s), {&moving.id, 1}), change_to(changed)).result ==
+          WriteResult::applied);
+  const auto retry = fail(moving, at(4s), at(5s));
+  queued(at(4s), "b");
+  const Claimed running = claim_one(at(4s));
+  CHECK(claim(at(6s)).empty());
+  succeed(running, at(7s));
+  CHECK(claim_one(at(8s)).id == retry);
+}
+
+TEST_CASE_METHOD(LineFixture, "a retry whose task has got a queue of its own goes on there") {
+  insert(once(acme, at(1s)));
+  const Claimed moving = claim_one(at(2s));
+  Task changed = task(moving.task_id);
+  changed.spec.queue = "new";
+  REQUIRE(tasks().update(write(moving.task_id, at(3s), {&moving.id, 1}), change_to(changed)).result ==
+          WriteResult::applied);
+  const auto retry = fail(moving, at(4s), at(30s));
+  CHECK(claim_one(at(30s)).id == retry);
+}
+
 TEST_CASE_METHOD(LineFixture, "a long queue is worked off one after the other") {
   std::vector<NewWork> batch;
   for (int i = 0; i < 300; ++i) batch.push_back(once(acme, at(1s), "long"));

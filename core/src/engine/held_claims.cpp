@@ -92,7 +92,7 @@ void HeldClaims::absorb(std::vector<Claimed> claimed) {
   auto state = state_.lock();
   state->claiming = false;
   const auto revoked = std::exchange(state->revoked, {});
-  if (state->suspended) return;
+  if (std::exchange(state->claim_void, false) || state->suspended) return;
   for (auto& one : claimed) {
     if (revoked.contains({one.id, one.token})) continue;
     const Entry entry{one.organization_id, one.task_id, one.token, Stage::waiting, std::nullopt};
@@ -228,6 +228,7 @@ HeldClaims::Sizes HeldClaims::sizes() {
 std::vector<ClaimRef> HeldClaims::suspend() {
   auto state = state_.lock();
   state->suspended = true;
+  state->claim_void = state->claiming;
   auto dropped = state->wheel.clear();
   for (const auto& one : state->parked) dropped.push_back({one.id, one.token});
   state->parked.clear();

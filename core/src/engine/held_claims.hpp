@@ -133,6 +133,7 @@ class HeldClaims {
     std::map<TaskId, int> held_tasks;
     std::map<OrganizationId, int> held_organizations;
     bool claiming = false;
+    bool claim_void = false;     // suspended since the claim began: what it brings has been given back
     std::set<ClaimRef> revoked;  // while claiming
     bool suspended = false;
     bool stopped = false;

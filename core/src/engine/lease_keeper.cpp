@@ -133,7 +133,11 @@ void LeaseKeeper::compare_clocks() {
 
 void LeaseKeeper::reconcile(Time now) {
   next_reconcile_ = now + reconcile_interval;
-  compare_clocks();
+  try {
+    compare_clocks();
+  } catch (const Error& problem) {
+    host_.log(LogLevel::error, problem.what());
+  }
   auto unknown = unknown_claims();
   // One that was claimed or settled while the list was read is not unknown the next time.
   std::vector<ClaimRef> twice;

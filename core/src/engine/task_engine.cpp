@@ -305,7 +305,10 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   try {
     outcome = parts_->intake.submit(work);
   } catch (...) {
-    if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
+    if (claimed) {
+      parts_->held.abandon({work.execution->id, *work.claim});
+      parts_->keeper.suspect();
+    }
     throw;
   }
   if (outcome.result != WriteResult::applied) {
