@@ -28,6 +28,13 @@ std::string suffix_of(Time since) {
   return text.data();
 }
 
+// Statements that change the schema take no parameters.
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
 std::vector<Leaf> leaves(Session& session) {
   static const std::string sql = R"sql(
     select since, until, suffix
@@ -58,12 +65,11 @@ std::string quoted_floor(Session& session, Time at) {
 void make_leaf(Session& session, const Leaf& leaf) {
   const std::string lower = quoted_floor(session, leaf.since);
   const std::string upper = quoted_floor(session, leaf.until);
-  for (const std::string parent : {"tasks", "executions"}) {
-    const std::string name = parent + "_" + leaf.suffix;
-    session.script("create table " + name + " (like " + parent +
-                   " including defaults including constraints) with (fillfactor = 80)");
-    session.script("alter table " + parent + "_weeks attach partition " + name + " for values from (" + lower +
-                   ") to (" + upper + ")");
+  for (const std::string_view parent : {"tasks", "executions"}) {
+    session.script(joined({"create table ", parent, "_", leaf.suffix, " (like ", parent,
+                           " including defaults including constraints) with (fillfactor = 80)"}));
+    session.script(joined({"alter table ", parent, "_weeks attach partition ", parent, "_", leaf.suffix,
+                           " for values from (", lower, ") to (", upper, ")"}));
   }
   static const std::string record = R"sql(
     insert into leaves (lower, upper, since, until, suffix)
@@ -134,8 +140,8 @@ void drop_leaf(SessionPool& pool, const Leaf& leaf, Time cutoff) {
     wait_briefly(session);
     session.script("lock table tasks_" + leaf.suffix + ", executions_" + leaf.suffix + " in access exclusive mode");
     (void)move_survivors(session, leaf, cutoff, std::numeric_limits<std::int32_t>::max());
-    for (const std::string parent : {"tasks", "executions"}) {
-      session.script("alter table " + parent + "_weeks detach partition " + parent + "_" + leaf.suffix);
+    for (const std::string_view parent : {"tasks", "executions"}) {
+      session.script(joined({"alter table ", parent, "_weeks detach partition ", parent, "_", leaf.suffix}));
     }
     static const std::string forget = "delete from leaves where suffix = $1";
     (void)session.run(forget, leaf.suffix);

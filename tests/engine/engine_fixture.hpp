@@ -111,10 +111,12 @@ struct EngineFixture {
 
   // As reaches, while the clock goes on by small steps, so that nothing looks silent which is not.
   [[nodiscard]] bool reaches_in_time(Server& server, ExecutionId id, ExecutionStatus wanted) {
-    return eventually([&] {
-      clock.advance(milliseconds{100});
-      return status(server, id) == wanted;
-    });
+    return eventually(
+        [&] {
+          clock.advance(milliseconds{20});
+          return status(server, id) == wanted;
+        },
+        seconds{60});
   }
 
   [[nodiscard]] bool reaches(Server& server, ExecutionId id, ExecutionStatus wanted) const {
