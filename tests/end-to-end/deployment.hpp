@@ -1,46 +1,31 @@
-// A Punctual as somebody would run it: the real executable on its own store, of the kind that PUNCTUAL_TEST_STORAGE_KIND names,
-// and port, an organisation with a key made by the command line, and a real HTTP target. One thread.
+// A Punctual as somebody would run it: one server on its own store, of the kind that PUNCTUAL_TEST_STORAGE_KIND names. One
+// thread.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "installation.hpp"
 #include "support/eventually.hpp"
 #include "support/fresh_storage.hpp"
-#include "support/http_client.hpp"
-#include "support/http_target.hpp"
-#include "support/process.hpp"
 
 namespace punctual::testing {
 
 class Deployment {
  public:
-  Deployment() {
-    (void)run({"org", "create", "acme"});
-    key_ = lines_of(run({"key", "create", "--org", "acme"}).out).at(0);
-    start();
-  }
+  Deployment() { (void)installation_.start(); }
 
   // The server again, after a stop or a kill.
-  void start(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"--set", "delivery.allow_private_networks=true", "--set",
-                                       "limits.requests_per_minute=0"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    server_.emplace(storage_.url(), arguments);
-  }
-  RunningServer& server() { return *server_; }
+  void start(const std::vector<std::string>& more = {}) { installation_.start_again(0, more); }
+  RunningServer& server() { return installation_.server(); }
   [[nodiscard]] const FreshStorage& storage() const { return storage_; }
+  [[nodiscard]] Installation& installation() { return installation_; }
 
-  // A `punctual` command on this deployment's store.
-  Ended run(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--storage", storage_.url()});
-    return punctual(arguments);
-  }
+  Ended run(std::vector<std::string> arguments) const { return installation_.run(std::move(arguments)); }
 
-  [[nodiscard]] HttpClient client() const { return HttpClient(server_->url().substr(7), key_); }
-  [[nodiscard]] const std::string& key() const { return key_; }
-  [[nodiscard]] HttpTarget& target() { return target_; }
+  [[nodiscard]] HttpClient client() const { return installation_.client(); }
+  [[nodiscard]] const std::string& key() const { return installation_.key(); }
+  [[nodiscard]] HttpTarget& target() { return installation_.target(); }
 
   // POST /api/v1/tasks; the reply must have this status.
   boost::json::object create(const boost::json::object& task, int status = 202) const {
@@ -59,9 +44,7 @@ class Deployment {
 
  private:
   FreshStorage storage_;
-  std::string key_;
-  HttpTarget target_;
-  std::optional<RunningServer> server_;
+  Installation installation_{storage_.url()};
 };
 
 }  // namespace punctual::testing
