@@ -164,6 +164,8 @@ begin
           and due.queue is null
           and due.scheduled_for >= p_floor
           and due.scheduled_for <= p_horizon
+          -- Asked again: what has a cap may have been stored since the look above.
+          and not exists (select from caps where caps.organization_id = due.organization_id)
         order by due.scheduled_for, due.id
         limit p_limit
         for update skip locked

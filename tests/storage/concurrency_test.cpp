@@ -307,6 +307,44 @@ TEST_CASE_METHOD(StorageFixture, "a cap holds while work is inserted with a clai
   CHECK(ended == total);
 }
 
+TEST_CASE_METHOD(StorageFixture, "a cap holds when work under it appears in the middle of a claim of other work") {
+  constexpr std::size_t cap = 1;
+  constexpr int rounds = 150;
+  REQUIRE(store().directory().set_max_concurrent(other, static_cast<int>(cap)));
+  std::atomic<bool> done{false};
+  std::atomic<std::size_t> capped_left{0};
+  std::atomic<std::size_t> capped_running{0};
+  std::atomic<int> over{0};
+  in_threads(6, [&](int thread) {
+    if (thread == 0) {
+      for (int round = 0; round < rounds; ++round) {
+        const std::vector<NewWork> batch{once(other, at(1s)), once(other, at(1s)), once(other, at(1s))};
+        capped_left = batch.size();
+        (void)work().insert(node, batch);
+        while (capped_left > 0) std::this_thread::yield();
+      }
+      done = true;
+      return;
+    }
+    while (!done) {
+      const NewWork free = once(acme, at(1s));
+      (void)work().insert(node, {&free, 1});
+      const auto all = work().claim(claim_request(at(9s), 50)).claimed;
+      const auto counts = [&](const Claimed& claimed) { return claimed.organization_id == other; };
+      for (const Claimed& claimed : all) {
+        if (counts(claimed) && ++capped_running > cap) ++over;
+      }
+      for (const Claimed& claimed : all) {
+        const Settlement item = settlement(claimed, ExecutionStatus::success, at(9s));
+        if (counts(claimed)) --capped_running;
+        (void)work().settle({&item, 1});
+        if (counts(claimed)) --capped_left;
+      }
+    }
+  });
+  CHECK(over == 0);
+}
+
 TEST_CASE_METHOD(StorageFixture, "a second instance writes beside the server") {
   constexpr std::size_t each = 150;
   const auto cli = open_another();
