@@ -50,7 +50,18 @@ declare
   v_counted boolean[];
   v_due timestamptz[];
 begin
+  -- Tasks before executions, as changes of tasks take them.
   if p_node is null then
+    select array_agg(held.task_id)
+    into v_task
+    from unnest(c_id, c_token) as named (id, token)
+    join lateral (
+      select task_id
+      from executions
+      where executions.id = named.id
+        and executions.claim_token is not distinct from named.token
+      limit 1) held on true;
+    perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
     with claim as materialized (
       select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
       from (select * from unnest(c_id, c_token) as named (id, token) order by id) named
@@ -66,6 +77,8 @@ begin
     into v_id, v_task, v_organization, v_queue, v_counted, v_due
     from claim;
   else
+    v_task := array(select task_id from executions where node_id = p_node and status = 'running');
+    perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
     with claim as materialized (
       select id, task_id, organization_id, queue, counted, scheduled_for
       from executions
@@ -89,7 +102,6 @@ begin
   from unnest(v_id) as freed (id)
   where executions.id = freed.id;
 
-  perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
   update executions_keep
   set status = 'cancelled', finished_at = gone.deleted_at
   from (

@@ -1,5 +1,7 @@
 #include "leases.hpp"
 
+#include <exception>
+
 #include "hot_path.hpp"
 
 namespace punctual::postgres {
@@ -37,7 +39,7 @@ std::vector<std::pair<NodeId, std::int64_t>> PostgresLeases::silent_nodes(NodeId
     select id, beats
     from nodes
     where id <> $1)sql";
-  const Rows rows = pool_.read([&](Session& session) { return session.run(sql, self); });
+  const Rows rows = rescue_pool_.read([&](Session& session) { return session.run(sql, self); });
   const std::lock_guard lock(mutex_);
   std::map<NodeId, Heartbeat> seen;
   std::vector<std::pair<NodeId, std::int64_t>> silent;
@@ -54,23 +56,34 @@ std::vector<std::pair<NodeId, std::int64_t>> PostgresLeases::silent_nodes(NodeId
   return silent;
 }
 
-RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence) {
+std::optional<std::size_t> PostgresLeases::rescue_from(NodeId node, std::int64_t beats) {
   static const std::string forget = R"sql(
     delete from nodes
     where id = $1
       and beats = $2)sql";
+  return rescue_pool_.write([&](Session& session) -> std::optional<std::size_t> {
+    (void)session.run(lock_alone, node);
+    if (session.run(forget, node, beats).changed() == 0) return std::nullopt;
+    return rescue_claims(session, node);
+  });
+}
+
+RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence) {
   RescueReport report;
+  std::exception_ptr problem;
   for (const auto& [node, beats] : silent_nodes(self, now, silence)) {
-    const auto returned = pool_.write([&, id = node, count = beats](Session& session) -> std::optional<std::size_t> {
-      (void)session.run(lock_alone, id);
-      if (session.run(forget, id, count).changed() == 0) return std::nullopt;
-      return rescue_claims(session, id);
-    });
-    if (!returned) continue;
-    ++report.nodes;
-    report.executions += *returned;
+    try {
+      const auto returned = rescue_from(node, beats);
+      if (!returned) continue;
+      ++report.nodes;
+      report.executions += *returned;
+    } catch (const std::exception&) {
+      // One that cannot be rescued from now does not stand in the way of the others.
+      problem = std::current_exception();
+    }
   }
   if (report.executions > 0) floor_.lower(Time{});
+  if (problem && report.nodes == 0) std::rethrow_exception(problem);
   return report;
 }
 

@@ -12,7 +12,9 @@ namespace punctual::postgres {
 
 class PostgresLeases final : public Leases {
  public:
-  PostgresLeases(SessionPool& pool, ClaimFloor& floor) : pool_(pool), floor_(floor) {}
+  // `pool`: for heartbeats and what is as quick; `rescue_pool`: for what may take its time.
+  PostgresLeases(SessionPool& pool, SessionPool& rescue_pool, ClaimFloor& floor)
+      : pool_(pool), rescue_pool_(rescue_pool), floor_(floor) {}
 
   [[nodiscard]] std::optional<Time> database_time() override;
   [[nodiscard]] RescueReport acquire(const NodeInfo& node) override;
@@ -30,7 +32,11 @@ class PostgresLeases final : public Leases {
   // The nodes but `self` whose count has stood still since `silence` before `now`.
   [[nodiscard]] std::vector<std::pair<NodeId, std::int64_t>> silent_nodes(NodeId self, Time now, milliseconds silence);
 
+  // Whether this node had died at this count of heartbeats; if so, its claims have been returned.
+  [[nodiscard]] std::optional<std::size_t> rescue_from(NodeId node, std::int64_t beats);
+
   SessionPool& pool_;
+  SessionPool& rescue_pool_;
   ClaimFloor& floor_;
   std::mutex mutex_;
   std::map<NodeId, Heartbeat> seen_;  // guarded by mutex_

@@ -1,5 +1,7 @@
 #include "live_executions.hpp"
 
+#include <set>
+
 #include "sql_errors.hpp"
 #include "stored_text.hpp"
 
@@ -41,8 +43,35 @@ std::vector<LiveExecution> live_executions(Session& session, std::span<const Tas
 
 bool has_live_execution(Session& session, TaskId task) { return !live_executions(session, {&task, 1}).empty(); }
 
-void lock_unchanged(Session& session, std::span<const LiveExecution> executions) {
+namespace {
+
+// In the order in which every transaction takes several of them.
+void lock_lines(Session& session, std::span<const LiveExecution> executions,
+                const std::optional<std::string>& further_line) {
+  std::set<std::string_view> names;
+  for (const LiveExecution& one : executions) {
+    if (one.queue) names.insert(*one.queue);
+  }
+  if (further_line) names.insert(*further_line);
+  if (names.empty()) return;
+  static const std::string sql = R"sql(
+    select
+    from queues
+    where organization_id = $1
+      and name = any ($2)
+    order by name
+    for update)sql";
+  Parameters parameters(executions.front().organization_id);
+  parameters.add_each(names, [](std::string_view name) { return name; });
+  (void)session.run(sql, parameters);
+}
+
+}  // namespace
+
+void lock_unchanged(Session& session, std::span<const LiveExecution> executions,
+                    const std::optional<std::string>& further_line) {
   if (executions.empty()) return;
+  lock_lines(session, executions, further_line);
   static const std::string sql = R"sql(
     select locked.id
     from (select * from unnest($1::uuid[], $2::bigint[]) as named (id, token) order by id) named

@@ -32,8 +32,10 @@ struct LiveExecution {
 [[nodiscard]] std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks);
 [[nodiscard]] bool has_live_execution(Session& session, TaskId task);
 
-// Locks these, which must still be as they were read: throws Collision when one has been claimed or has ended meanwhile.
-void lock_unchanged(Session& session, std::span<const LiveExecution> executions);
+// Locks the lines that they wait in and, where given, one more, then these, which must still be as they were read: throws
+// Collision when one has been claimed or has ended meanwhile. Lines come first because a claim takes them so.
+void lock_unchanged(Session& session, std::span<const LiveExecution> executions,
+                    const std::optional<std::string>& further_line = std::nullopt);
 
 void cancel_pending(Session& session, std::span<const LiveExecution> executions, Time at);
 

@@ -83,7 +83,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       lease_pool_(options.session, "lease", 1, options.patience, host.metrics()),
       upkeep_pool_(options.session, "upkeep", 1, options.patience, host.metrics()),
       work_(work_pool_, floor_, host.metrics()),
-      leases_(lease_pool_, floor_),
+      leases_(lease_pool_, upkeep_pool_, floor_),
       signals_(options.session, lease_pool_, host),
       tasks_(work_pool_, page_pool_, floor_),
       schedules_(work_pool_, floor_),

@@ -6,8 +6,9 @@
 namespace punctual::postgres {
 
 // The attempts are ended first, each only while its claim is still this one; what follows derives from those that were.
-// Rows are locked in the order executions, tasks, queues, caps, each by key, as everywhere. Rows are returned for what did
-// not go as wished: (item, outcome).
+// Rows are locked in the order executions, tasks, queues, caps, each by key. (Who changes a task takes it, its lines and then
+// its waiting executions, which are none of those that are ended here.) Rows are returned for what did not go as wished:
+// (item, outcome).
 const std::string settle_work_function = R"sql(
 create or replace function settle_work(
   s_id uuid[], s_token bigint[], s_status text[], s_started timestamptz[], s_finished timestamptz[], s_code integer[],

@@ -39,15 +39,17 @@ bool is_under_way(const TaskWrite& write, const LiveExecution& one) {
 
 // The executions of tasks that a change may touch: the pending ones and those that this node has claimed and not sent.
 // nullopt: another node has one and has not said what it does with it.
+// `new_line`: where they may go.
 std::optional<std::vector<LiveExecution>> changeable(Session& session, const TaskWrite& write,
-                                                     std::span<const TaskId> tasks) {
+                                                     std::span<const TaskId> tasks,
+                                                     const std::optional<std::string>& new_line = std::nullopt) {
   auto live = live_executions(session, tasks);
   std::erase_if(live, [&](const LiveExecution& one) { return is_under_way(write, one); });
   if (std::any_of(live.begin(), live.end(),
                   [&](const LiveExecution& one) { return one.node && one.node != write.node; })) {
     return std::nullopt;
   }
-  lock_unchanged(session, live);
+  lock_unchanged(session, live, new_line);
   return live;
 }
 
@@ -184,7 +186,7 @@ TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const Tas
   const auto stored = lock_task(session, write.organization_id, write.task_id);
   if (!stored) return refused(session, write, WriteResult::not_found);
   if (stored->updated_at != change.expected_version) return refused(session, write, WriteResult::stale);
-  auto executions = changeable(session, write, {&write.task_id, 1});
+  auto executions = changeable(session, write, {&write.task_id, 1}, change.task.spec.queue);
   if (!executions) return refused(session, write, WriteResult::held_elsewhere);
   const LiveExecution* own = nullptr;
   if (change.pending == PendingChange::move) {

@@ -18,6 +18,11 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   void lose_insert_answers(int times) { lost_answers_ = times; }
   // Heartbeats fail until told otherwise.
   void fail_heartbeats(bool fail) { heartbeats_fail_ = fail; }
+  // Heartbeats are not answered until told otherwise.
+  void hang_heartbeats(bool hang) {
+    heartbeats_hang_ = hang;
+    heartbeats_hang_.notify_all();
+  }
   // The next heartbeat is answered with: you are dead.
   void lose_lease() { lose_lease_ = true; }
 
@@ -47,6 +52,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   std::optional<Time> database_time() override { return real_.leases().database_time(); }
   RescueReport acquire(const NodeInfo& node) override { return real_.leases().acquire(node); }
   bool heartbeat(NodeId node, Time now) override {
+    heartbeats_hang_.wait(true);
     if (heartbeats_fail_) throw Unavailable("told to fail");
     return !lose_lease_.exchange(false) && real_.leases().heartbeat(node, now);
   }
@@ -63,6 +69,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   std::atomic<int> lost_answers_{0};
   std::atomic<bool> lose_lease_{false};
   std::atomic<bool> heartbeats_fail_{false};
+  std::atomic<bool> heartbeats_hang_{false};
 };
 
 }  // namespace punctual::testing

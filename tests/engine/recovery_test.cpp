@@ -135,6 +135,22 @@ TEST_CASE_METHOD(EngineFixture, "a change made on one server reaches what anothe
   CHECK(sent[0].body == "new");
 }
 
+TEST_CASE_METHOD(EngineFixture, "a server whose heartbeat hangs sends nothing more until it is answered") {
+  FaultyServer server(*this, far_ahead());
+  CreatedTask made;
+  (void)server.engine.create_task(request(), task(30s), [&](const CreatedTask& created) {
+    made = created;
+    return StoredReply{202, ""};
+  });
+  REQUIRE(eventually([&] { return host.metrics().text().find(claimed_one) != std::string::npos; }));
+  server.faulty.hang_heartbeats(true);
+  clock.advance(31s);
+  std::this_thread::sleep_for(100ms);  // long enough for it to be sent, if it were
+  CHECK(server.transport.started().empty());
+  server.faulty.hang_heartbeats(false);
+  CHECK(eventually([&] { return server.transport.started().size() == 1; }));
+}
+
 TEST_CASE_METHOD(EngineFixture, "what another server is sending is left alone by an edit and seen as running") {
   if (!store.allows_several_servers()) return;
   Server owner(store, clock, host);

@@ -122,7 +122,10 @@ std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
   auto state = state_.lock();
   while (!state->stopped) {
     const Time now = clock.now();
-    while (auto next = state->wheel.take_due(now)) {
+    const bool trusted = now < state->trusted_until;
+    while (trusted) {
+      auto next = state->wheel.take_due(now);
+      if (!next) break;
       if (state->is_held(*next)) {
         state->parked.push_back(std::move(*next));
         continue;
@@ -131,9 +134,18 @@ std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
       due.push_back(std::move(*next));
     }
     if (!due.empty()) return due;
-    clock.wait_until(state.lock(), due_changed_, state->wheel.next_due().value_or(now + seconds{1}));
+    const auto next_due = trusted ? state->wheel.next_due() : std::nullopt;
+    clock.wait_until(state.lock(), due_changed_, next_due.value_or(now + seconds{1}));
   }
   return due;
+}
+
+void HeldClaims::trust(Time until) {
+  auto state = state_.lock();
+  // Only what waits for this needs to be woken.
+  const bool wake = state->wheel.size() > 0;
+  state->trusted_until = until;
+  if (wake) due_changed_.notify_all();
 }
 
 void HeldClaims::sent(const ClaimRef& claim, Time at) {

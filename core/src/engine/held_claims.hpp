@@ -57,6 +57,8 @@ class HeldClaims {
   void absorb(std::vector<Claimed> claimed);
   // Blocks until executions are due (they become sending) or stop() was called (empty).
   [[nodiscard]] std::vector<Claimed> wait_due(Clock& clock);
+  // The lease is good until then: what waits is not sent later, unless this is called again. Without it: for ever.
+  void trust(Time until);
 
   // ---- the end
 
@@ -135,6 +137,7 @@ class HeldClaims {
     bool claiming = false;
     bool claim_void = false;     // suspended since the claim began: what it brings has been given back
     std::set<ClaimRef> revoked;  // while claiming
+    Time trusted_until = Time::max();
     bool suspended = false;
     bool stopped = false;
 

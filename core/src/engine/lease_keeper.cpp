@@ -34,7 +34,19 @@ LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Databas
       max_clock_offset_(settings.max_clock_offset),
       held_(held),
       on_returned_(std::move(on_returned)),
-      loop_(clock, [this] { return tick(); }) {}
+      renewing_(clock, [this] { return renew(); }),
+      looking_around_(clock, [this] { return look_around(); }) {}
+
+void LeaseKeeper::start() {
+  next_reconcile_ = clock_.now() + reconcile_interval;
+  renewing_.start();
+  looking_around_.start();
+}
+
+void LeaseKeeper::stop() {
+  looking_around_.stop();
+  renewing_.stop();
+}
 
 void LeaseKeeper::acquire() {
   compare_clocks();
@@ -42,9 +54,9 @@ void LeaseKeeper::acquire() {
   const NodeInfo node{ids_.next<NodeId>(now), host_name(), getpid(), now};
   const RescueReport report = leases_.acquire(node);
   lease_.replace(node.id);
-  renewed_at_ = healthy_since_ = now;
-  next_reconcile_ = now + reconcile_interval;
-  unknown_.clear();
+  renewed_at_ = now;
+  healthy_since_ = now;
+  held_.trust(now + silence_before_suspension);
   metrics_.rescued.add(static_cast<double>(report.executions));
   if (report.executions > 0) {
     host_.log(LogLevel::warn, "returned " + std::to_string(report.executions) +
@@ -62,18 +74,28 @@ void LeaseKeeper::end() noexcept {
   }
 }
 
-Time LeaseKeeper::tick() {
+Time LeaseKeeper::renew() {
   const Time now = clock_.now();
   try {
     keep(now);
+  } catch (const std::exception& error) {
+    metrics_.storage_errors.add();
+    host_.log(LogLevel::warn, std::string("keeping the lease failed: ") + error.what());
+    if (!suspended_ && now - renewed_at_ >= silence_before_suspension) suspend("storage did not answer for 5 s");
+  }
+  return now + heartbeat_;
+}
+
+Time LeaseKeeper::look_around() {
+  const Time now = clock_.now();
+  try {
     if (!suspended_) {
       rescue(now);
       if (now >= next_reconcile_ || suspected_.exchange(false)) reconcile(now);
     }
   } catch (const std::exception& error) {
     metrics_.storage_errors.add();
-    host_.log(LogLevel::warn, std::string("keeping the lease failed: ") + error.what());
-    if (!suspended_ && now - renewed_at_ >= silence_before_suspension) suspend("storage did not answer for 5 s");
+    host_.log(LogLevel::warn, std::string("looking for claims of dead servers failed: ") + error.what());
   }
   return now + heartbeat_;
 }
@@ -87,6 +109,7 @@ void LeaseKeeper::keep(Time now) {
   }
   if (now - renewed_at_ > 3 * heartbeat_) healthy_since_ = now;
   renewed_at_ = now;
+  held_.trust(now + silence_before_suspension);
   if (!suspended_) return;
   // Nobody has judged us meanwhile. What waited in the wheel is still claimed; what is under way is still ours to settle.
   give_back(unknown_claims());
@@ -95,7 +118,7 @@ void LeaseKeeper::keep(Time now) {
 
 // After an outage every node looks dead to every other; so one that has not been well itself for long enough only looks on.
 void LeaseKeeper::rescue(Time now) {
-  const bool may_judge = now - healthy_since_ >= node_timeout_;
+  const bool may_judge = now - healthy_since_.load() >= node_timeout_;
   const RescueReport report = leases_.rescue(lease_.node(), now, may_judge ? node_timeout_ : milliseconds::max());
   if (report.nodes == 0 && report.executions == 0) return;
   metrics_.rescued.add(static_cast<double>(report.executions));

@@ -1,7 +1,8 @@
 // LeaseKeeper: keeps this process's lease alive, takes a new one when it was lost, returns what dead nodes held to pending,
 // and gives back claims that storage has under our lease but nobody here knows (after an ambiguous commit).
 //
-// acquire and end are for the main thread; one thread of its own does the rest.
+// acquire and end are for the main thread. Of two threads of its own, one does nothing but renew the lease, so that no work
+// for others makes this server late with its own heartbeat.
 #pragma once
 
 #include <atomic>
@@ -29,15 +30,16 @@ class LeaseKeeper {
 
   // Takes the first lease; passes on Conflict. Throws Error when this machine's clock is too far from the database's.
   void acquire();
-  void start() { loop_.start(); }
+  void start();
   // Claims may have been stored that nobody here knows: looks for them soon. Any thread.
   void suspect() { suspected_ = true; }
-  void stop() { loop_.stop(); }
+  void stop();
   // Returns what storage still has under the lease to pending and ends it. After stop(), when nothing is under way any more.
   void end() noexcept;
 
  private:
-  Time tick();
+  Time renew();
+  Time look_around();
   void keep(Time now);
   void rescue(Time now);
   void reconcile(Time now);
@@ -59,13 +61,14 @@ class LeaseKeeper {
   milliseconds max_clock_offset_;
   HeldClaims& held_;
   std::function<void()> on_returned_;
-  Time renewed_at_;     // the last heartbeat that succeeded
-  Time healthy_since_;  // heartbeats have succeeded without a gap since
+  Time renewed_at_;                          // the last heartbeat that succeeded
+  std::atomic<Time> healthy_since_{Time{}};  // heartbeats have succeeded without a gap since
+  std::atomic<bool> suspended_{false};
+  std::atomic<bool> suspected_{false};
   Time next_reconcile_;
   std::vector<ClaimRef> unknown_;  // at the last reconciliation: unknown twice in a row is given back
-  std::atomic<bool> suspected_{false};
-  bool suspended_ = false;
-  BackgroundLoop loop_;
+  BackgroundLoop renewing_;
+  BackgroundLoop looking_around_;
 };
 
 }  // namespace punctual

@@ -1,4 +1,4 @@
-// Connections that are ended from outside.
+// Connections that are ended from outside, and transactions that are in each other's way.
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
@@ -70,4 +70,40 @@ TEST_CASE_METHOD(StorageFixture,
   CHECK(std::all_of(delivered.begin(), delivered.end(), [](const auto& one) { return one.second == 1; }));
   CHECK(site.database().postgres()->value("select count(*) from punctual.executions where status = 'success'") ==
         std::to_string(stored));
+}
+
+TEST_CASE_METHOD(StorageFixture, "claims and changes of the same lines never wait for each other in a circle") {
+  constexpr int lines = 3;
+  constexpr int tasks_a_line = 8;
+  constexpr int changes = 600;
+  std::vector<NewWork> batch;
+  for (int i = 0; i < lines * tasks_a_line; ++i) batch.push_back(once(acme, at(1s), std::to_string(i % lines)));
+  (void)work().insert(node, batch);
+  std::atomic<int> changed{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int i = thread; changed < changes; ++i) {
+        const auto found = tasks().find(acme, batch[static_cast<std::size_t>(i) % batch.size()].task.id);
+        Task task = *found;
+        task.spec.queue = std::to_string(i % lines);
+        task.updated_at += microseconds{1};
+        const TaskUpdate update{task, found->updated_at, PendingChange::keep, {}};
+        changed += tasks().update(write(task.id, at(2s)), update).result == WriteResult::applied;
+      }
+    });
+  }
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&] {
+      while (changed < changes) {
+        std::vector<ClaimRef> claims;
+        for (const Claimed& one : work().claim(claim_request(at(9s), 5)).claimed) claims.push_back({one.id, one.token});
+        work().release(claims);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  close();  // a session reports what it has counted when it ends, at the latest
+  CHECK(site.database().postgres()->value(
+            "select deadlocks from pg_stat_database where datname = current_database()") == "0");
 }
