@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 
 namespace punctual::bench {
 
@@ -15,81 +13,123 @@ constexpr std::array<const char*, 3> bound_signs{"<=", ">=", "="};
 
 const char* sign_of(Bound bound) { return bound_signs.at(static_cast<std::size_t>(bound)); }
 
-std::string formatted(double value) {
-  std::array<char, 32> text{};
-  const bool whole = value == std::floor(value) || std::abs(value) >= 1000;
-  std::snprintf(text.data(), text.size(), whole ? "%.0f" : "%.1f", value);
-  return text.data();
-}
-
-}  // namespace
-
-double Sample::percentile_ms(double percent) const {
-  if (values_.empty()) return 0;
-  std::vector<microseconds> sorted = values_;
-  std::sort(sorted.begin(), sorted.end());
-  const auto rank = static_cast<std::size_t>(std::ceil(percent / 100 * static_cast<double>(sorted.size())));
-  return static_cast<double>(sorted[std::max<std::size_t>(rank, 1) - 1].count()) / 1000;
-}
-
-bool Figures::Figure::reached() const {
-  if (!target) return true;
-  switch (target->bound) {
-    case Bound::at_most:
-      return value <= target->value;
-    case Bound::at_least:
-      return value >= target->value;
-    case Bound::exactly:
-      break;
+// Lines of cells, each column as wide as its widest cell; the last one is not padded.
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  return value == target->value;
-}
-
-void Figures::add(std::string name, double value, std::string unit, Bound bound, double target, bool must_hold) {
-  figures_.push_back({std::move(name), value, std::move(unit), Goal{bound, target, must_hold}});
-}
-
-void Figures::add(std::string name, double value, std::string unit) {
-  figures_.push_back({std::move(name), value, std::move(unit), std::nullopt});
-}
-
-std::string Figures::table() const {
   std::string out;
-  std::array<char, 160> line{};
-  const auto row = [&](const char* name, const char* value, const char* target, const char* verdict) {
-    std::snprintf(line.data(), line.size(), "%-58s %14s %14s  %s\n", name, value, target, verdict);
-    out += line.data();
-  };
-  row("figure", "measured", "target", "");
-  for (const auto& figure : figures_) {
-    const std::string value = formatted(figure.value) + " " + figure.unit;
-    const std::string target =
-        figure.target ? std::string(sign_of(figure.target->bound)) + " " + formatted(figure.target->value) : "";
-    row(figure.name.c_str(), value.c_str(), target.c_str(), !figure.target ? "" : figure.reached() ? "ok" : "MISSED");
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - row[i].size(), ' ');
+      line += i == 0 ? row[i] + padding : i + 1 == row.size() ? "  " + row[i] : "  " + padding + row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
   }
   return out;
 }
 
-void Figures::write_json(const std::filesystem::path& file) const {
+std::string ratio_of(const Figure& figure) {
+  if (!figure.goal || figure.goal->value == 0) return "";
+  return formatted(figure.value / figure.goal->value);
+}
+
+}  // namespace
+
+std::string formatted(double value) {
+  std::array<char, 32> text{};
+  const double size = std::abs(value);
+  const int decimals = value == std::floor(value) || size >= 1000 ? 0 : size >= 10 ? 1 : 2;
+  std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
+  return text.data();
+}
+
+bool Figure::reached() const {
+  if (!goal) return true;
+  switch (goal->bound) {
+    case Bound::at_most:
+      return value <= goal->value;
+    case Bound::at_least:
+      return value >= goal->value;
+    case Bound::exactly:
+      break;
+  }
+  return value == goal->value;
+}
+
+void Figures::add(std::string what, const CpuSeconds& used, double items) {
+  uses_.push_back({std::move(what), used, items});
+}
+
+std::string Figures::table() const {
+  std::vector<std::vector<std::string>> rows{{"figure", "measured", "target", "ratio", "", "beside"}};
+  for (const auto& figure : figures_) {
+    const std::string target =
+        figure.goal ? std::string(sign_of(figure.goal->bound)) + " " + formatted(figure.goal->value) : "";
+    rows.push_back({figure.name, formatted(figure.value) + (figure.unit.empty() ? "" : " " + figure.unit), target,
+                    ratio_of(figure),
+                    !figure.goal       ? ""
+                    : figure.reached() ? "ok"
+                                       : "MISSED",
+                    figure.beside});
+  }
+  return aligned(rows) + '\n' + cpu_table();
+}
+
+std::string Figures::cpu_table() const {
+  std::vector<std::vector<std::string>> rows{{"CPU, microseconds a request or task", "items", "server", "postgres",
+                                              "target", "generator", "others", "busy cores"}};
+  for (const auto& [what, used, items] : uses_) {
+    const auto each = [&, n = items](double seconds) { return n > 0 ? formatted(seconds * 1e6 / n) : "-"; };
+    const double all = used.server + used.postgres + used.target + used.generator + used.others;
+    rows.push_back({what, formatted(items), each(used.server), each(used.postgres), each(used.target),
+                    each(used.generator), each(used.others), formatted(all / used.wall)});
+  }
+  return rows.size() > 1 ? aligned(rows) : "";
+}
+
+boost::json::object Figures::json() const {
   boost::json::array rows;
   for (const auto& figure : figures_) {
     boost::json::object row{{"figure", figure.name}, {"value", figure.value}, {"unit", figure.unit}};
-    if (figure.target) {
-      row["bound"] = sign_of(figure.target->bound);
-      row["target"] = figure.target->value;
+    if (figure.goal) {
+      row["bound"] = sign_of(figure.goal->bound);
+      row["target"] = figure.goal->value;
       row["reached"] = figure.reached();
     }
+    if (!figure.beside.empty()) row["beside"] = figure.beside;
     rows.push_back(std::move(row));
   }
-  std::ofstream out(file);
-  out << boost::json::serialize(rows) << '\n';
-  if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
+  boost::json::array rates;
+  for (const auto& point : points_) {
+    rates.push_back(boost::json::object{{"series", point.series},
+                                        {"rate", point.rate},
+                                        {"p50_ms", point.p50},
+                                        {"p95_ms", point.p95},
+                                        {"p99_ms", point.p99},
+                                        {"errors_percent", point.errors}});
+  }
+  boost::json::array cpu;
+  for (const auto& [what, used, items] : uses_) {
+    cpu.push_back(boost::json::object{{"what", what},
+                                      {"items", items},
+                                      {"wall_s", used.wall},
+                                      {"server_s", used.server},
+                                      {"postgres_s", used.postgres},
+                                      {"target_s", used.target},
+                                      {"generator_s", used.generator},
+                                      {"others_s", used.others}});
+  }
+  return {{"figures", std::move(rows)}, {"rates", std::move(rates)}, {"cpu", std::move(cpu)}};
 }
 
 bool Figures::sound() const {
-  return std::all_of(figures_.begin(), figures_.end(), [](const Figure& figure) {
-    return !figure.target || !figure.target->must_hold || figure.reached();
-  });
+  return std::all_of(figures_.begin(), figures_.end(),
+                     [](const Figure& figure) { return !figure.goal || !figure.goal->must_hold || figure.reached(); });
 }
 
 }  // namespace punctual::bench

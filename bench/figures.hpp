@@ -1,56 +1,74 @@
-// Figures: what a benchmark found, printed as a table and written as JSON. For one thread.
+// Figures: what the benchmarks found, printed as a table and written as JSON. For one thread.
 #pragma once
 
+#include <boost/json.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "punctual/time.hpp"
+#include "cpu.hpp"
 
 namespace punctual::bench {
 
-// Durations of one kind, to be asked for percentiles.
-class Sample {
- public:
-  void add(microseconds value) { values_.push_back(value); }
-  void add(const Sample& other) { values_.insert(values_.end(), other.values_.begin(), other.values_.end()); }
-  [[nodiscard]] std::size_t size() const { return values_.size(); }
-  // The smallest value that at least `percent` of the values do not exceed, in milliseconds; 0 when there are none.
-  [[nodiscard]] double percentile_ms(double percent) const;
+enum class Bound { at_most, at_least, exactly };
 
- private:
-  std::vector<microseconds> values_;
+// What a figure has to reach. `must_hold`: missing it is a fault, not slowness.
+struct Goal {
+  Bound bound = Bound::at_least;
+  double value = 0;
+  bool must_hold = false;
 };
 
-enum class Bound { at_most, at_least, exactly };
+inline constexpr Goal none_at_all{Bound::exactly, 0, true};
+
+struct Figure {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  std::optional<Goal> goal;
+  std::string beside;  // what others have published or measured
+
+  [[nodiscard]] bool reached() const;
+};
+
+// How a server answers at one rate of requests.
+struct RatePoint {
+  std::string series;
+  double rate = 0;
+  double p50 = 0;  // milliseconds
+  double p95 = 0;
+  double p99 = 0;
+  double errors = 0;  // percent
+};
 
 class Figures {
  public:
-  // A figure that has a target to reach. `must_hold`: missing it is a fault, not slowness.
-  void add(std::string name, double value, std::string unit, Bound bound, double target, bool must_hold = false);
-  // A figure without a target.
-  void add(std::string name, double value, std::string unit);
+  void add(Figure figure) { figures_.push_back(std::move(figure)); }
+  void add(RatePoint point) { points_.push_back(std::move(point)); }
+  // Where the CPU went in a part of a measurement, and how many requests or tasks that was for.
+  void add(std::string what, const CpuSeconds& used, double items);
 
+  [[nodiscard]] const std::vector<RatePoint>& points() const { return points_; }
   [[nodiscard]] std::string table() const;
-  void write_json(const std::filesystem::path& file) const;
+  [[nodiscard]] boost::json::object json() const;
   // Whether everything holds that must.
   [[nodiscard]] bool sound() const;
 
  private:
-  struct Goal {
-    Bound bound;
-    double value;
-    bool must_hold;
+  struct Use {
+    std::string what;
+    CpuSeconds used;
+    double items;
   };
-  struct Figure {
-    std::string name;
-    double value;
-    std::string unit;
-    std::optional<Goal> target;
-    [[nodiscard]] bool reached() const;
-  };
+  [[nodiscard]] std::string cpu_table() const;
+
   std::vector<Figure> figures_;
+  std::vector<RatePoint> points_;
+  std::vector<Use> uses_;
 };
+
+// With as many decimals as it deserves.
+[[nodiscard]] std::string formatted(double value);
 
 }  // namespace punctual::bench

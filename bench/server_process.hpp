@@ -1,44 +1,50 @@
-// ServerProcess: a `punctual serve --dev` of its own on a new SQLite file, with an organisation and a key. Main thread only.
+// ServerProcess: a `punctual serve` of its own, measured from outside. For one thread.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "child.hpp"
 #include "punctual/time.hpp"
 
 namespace punctual::bench {
 
+struct ServerOptions {
+  std::filesystem::path executable;   // punctual
+  std::filesystem::path log;          // what it says is appended here
+  std::string storage;                // its URL
+  std::vector<std::string> settings;  // "section.key=value", besides those that every benchmark has
+};
+
 class ServerProcess {
  public:
-  // `executable` is punctual; `folder` takes the database and the server's log. Returns when the server is ready; throws
-  // std::runtime_error, naming the log, when it is not within 10 s.
-  ServerProcess(std::filesystem::path executable, const std::filesystem::path& folder);
-  // Asks it to end and waits.
-  ~ServerProcess();
-  ServerProcess(const ServerProcess&) = delete;
-  ServerProcess& operator=(const ServerProcess&) = delete;
+  // Returns when the server is ready; throws std::runtime_error, naming the log, when it is not within 60 s.
+  explicit ServerProcess(ServerOptions options);
 
-  [[nodiscard]] const std::string& origin() const { return origin_; }
-  [[nodiscard]] const std::string& key() const { return key_; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  // "127.0.0.1:8080"
+  [[nodiscard]] const std::string& host() const { return host_; }
+  [[nodiscard]] std::string origin() const { return "http://" + host_; }
+  [[nodiscard]] pid_t id() const { return child_->id(); }
   // From the start of the process to the first 200 of /ready.
   [[nodiscard]] milliseconds start_to_ready() const { return start_to_ready_; }
   // A number of /proc/PID/status, e.g. "VmRSS" (in KiB) or "Threads".
   [[nodiscard]] long status(const std::string& field) const;
+  [[nodiscard]] double resident_mib() const { return static_cast<double>(status("VmRSS")) / 1024; }
+  // The sum of all series of a metric, 0 when there is none.
+  [[nodiscard]] double metric(const std::string& name) const;
+  // Results that are stored since the start of the process.
+  [[nodiscard]] double stored_results() const { return metric("punctual_executions_total"); }
 
  private:
-  [[nodiscard]] std::string output_of(std::vector<std::string> arguments) const;
   void wait_until_ready();
-  void stop() noexcept;
 
-  std::filesystem::path executable_;
-  std::filesystem::path log_;
-  std::string storage_;
-  std::string origin_;
-  std::string key_;
-  pid_t pid_ = -1;
+  ServerOptions options_;
+  std::uint16_t port_;
+  std::string host_;
+  std::optional<Child> child_;
   milliseconds start_to_ready_{};
 };
 

@@ -1,0 +1,67 @@
+// Stage: what a scenario is given, and the steps that scenarios share. For one thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "deployment.hpp"
+#include "figures.hpp"
+
+namespace punctual::bench {
+
+class Stage {
+ public:
+  Stage(const Place& place, StorageKind kind, bool brief, std::optional<std::uint32_t> size, Figures& figures)
+      : place_(place), kind_(kind), brief_(brief), size_(size), figures_(figures) {}
+
+  [[nodiscard]] Deployment deploy(std::vector<std::string> settings = {}) const { return {place_, kind_, settings}; }
+  [[nodiscard]] StorageKind kind() const { return kind_; }
+  [[nodiscard]] const Place& place() const { return place_; }
+  [[nodiscard]] bool brief() const { return brief_; }
+  // `full`, or `little` where it is only to be shown that it works.
+  template <class T>
+  [[nodiscard]] T sized(T full, T little) const {
+    return brief_ ? little : full;
+  }
+  // As asked for on the command line, else `full`, or `little`.
+  [[nodiscard]] std::uint32_t size(std::uint32_t full, std::uint32_t little) const {
+    return size_.value_or(sized(full, little));
+  }
+
+  void figure(const std::string& name, double value, const std::string& unit, std::optional<Goal> goal = std::nullopt,
+              const std::string& beside = "") const;
+  void rates(const LoadReport& report, double rate) const;
+  void cpu(const std::string& what, const CpuSeconds& used, double items) const;
+  // What goes on, for whoever waits.
+  void say(const std::string& text) const;
+
+ private:
+  const Place& place_;
+  StorageKind kind_;
+  bool brief_;
+  std::optional<std::uint32_t> size_;
+  Figures& figures_;
+};
+
+// Load, and what became of it.
+struct Step {
+  LoadReport load;
+  Deliveries deliveries;
+  CpuSeconds cpu;
+  double backlog_s = 0;  // from the end of the load until the last result of an accepted task was stored
+  bool stored = false;   // false: that took more than 20 s
+};
+
+// Sends the load, waits until every accepted task that is due has its result, and looks at what arrived. Says how it was.
+[[nodiscard]] Step run_step(const Stage& stage, Deployment& deployment, const Mix& mix, const Load& load);
+
+// Adds what shows whether anything was lost, repeated or wrongly answered: faults, whatever the speed.
+void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps);
+
+// The highest rate for which `holds`: by steps of 30 % from `start`, then between. A failure counts when it comes twice.
+// 0 when not even `start` holds.
+[[nodiscard]] double highest_rate(const Stage& stage, double start, const std::function<bool(double)>& holds);
+
+}  // namespace punctual::bench

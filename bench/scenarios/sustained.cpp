@@ -1,0 +1,29 @@
+// P5: tasks that are due at once: the highest rate at which the server accepts, delivers and settles them for as long as
+// they come, all results stored within a second of the last request.
+#include "published.hpp"
+#include "scenarios/scenarios.hpp"
+
+namespace punctual::bench {
+
+void measure_sustained(const Stage& stage) {
+  Deployment deployment = stage.deploy();
+  deployment.fill_finished(stage.size(244'000, 2'000));
+  std::vector<Step> steps;
+  const auto holds = [&](double rate, seconds duration) {
+    steps.push_back(run_step(stage, deployment, immediate_only, {.rate = rate, .duration = duration}));
+    const Step& step = steps.back();
+    return step.load.errors == 0 && step.stored && step.backlog_s <= 1 && step.load.latency.percentile_ms(95) <= 1000;
+  };
+  double highest = highest_rate(stage, stage.sized(1000.0, 200.0),
+                                [&](double rate) { return holds(rate, stage.sized(seconds{10}, seconds{1})); });
+  // What holds for some seconds must hold for long.
+  while (!stage.brief() && highest > 100 && !holds(highest, seconds{60})) highest *= 0.95;
+  stage.figure("P5 create, deliver and settle, sustained", highest, "tasks/s", Goal{Bound::at_least, 4000},
+               seed_deliveries);
+  const Step& last = steps.back();
+  stage.figure("P5 sustained: API p95 at that rate", last.load.latency.percentile_ms(95), "ms");
+  add_soundness(stage, "P5 sustained", steps);
+  stage.cpu("sustained", last.cpu, static_cast<double>(last.load.due));
+}
+
+}  // namespace punctual::bench
