@@ -16,9 +16,9 @@ await measure({
     client: 'dispatch',
     connections: 100,
     concurrency: 100,
-    local_queue: 500,
-    complete_delay: 0, // ms
-    fail_delay: 0, // ms
+    local_queue: 5000,
+    complete_delay: 5, // ms
+    fail_delay: 5, // ms
     pool: 10,
   },
 

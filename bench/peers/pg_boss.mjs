@@ -12,8 +12,8 @@ await measure({
     processes: 1,
     client: 'dispatch',
     connections: 100,
-    workers: 4,
-    batch: 500,
+    workers: 2,
+    batch: 5000,
     pool: 10,
     notify: 1, // 0: sleep between batches
   },
