@@ -95,14 +95,18 @@ void Deployment::fill_finished(std::uint32_t count) {
   target_->reset();
 }
 
-void Deployment::fill_due(const std::string& key, const Copies& copies) {
-  const Created made = create(key, {{"url", target_->origin() + "/later"}, {"delay", "6d"}});
+void Deployment::fill_due(const std::string& key, Copies copies, const std::string& body) {
+  // Within a leaf's width, so that it is stored as a task is that is due at once.
+  const Created made = create(key, {{"url", target_->origin() + "/later"}, {"delay", "6d"}, {"body", body}});
   stop_server();
-  Copies all = copies;
-  all.task_id = made.task_id;
-  all.execution_id = made.execution_id;
-  store_->copy(all);
+  copies.task_id = made.task_id;
+  copies.execution_id = made.execution_id;
+  copies.target = target_->origin();
+  copies.from = now() - microseconds{copies.count};
+  copies.step = microseconds{1};
+  store_->copy(copies);
   store_->settle_down();
+  target_->reset();
 }
 
 TaskRequests Deployment::requests(const Mix& mix, const std::string& query) {

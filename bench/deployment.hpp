@@ -54,8 +54,9 @@ class Deployment {
 
   // Stores so many tasks with one successful execution each, as of the last two days of this week. The server is restarted.
   void fill_finished(std::uint32_t count);
-  // Stores so many tasks that are due now, of the organisation with this key. The server must run and is stopped.
-  void fill_due(const std::string& key, const Copies& copies);
+  // Stores tasks that are due now, of the organisation with this key, each with this body; the times and ids of `copies` are
+  // filled in. The server must run and is stopped.
+  void fill_due(const std::string& key, Copies copies, const std::string& body);
 
   // Requests of this organisation to this server, with numbers that were not used before.
   [[nodiscard]] TaskRequests requests(const Mix& mix, const std::string& query = "");

@@ -30,7 +30,7 @@ struct LoadReport {
   Histogram latency;                             // of all of them, from the due moment
   Histogram from_sending;                        // of all replies, whatever their status, from the moment of sending
   Histogram refusals;                            // of 503s with Retry-After, from the moment of sending
-  std::map<int, std::uint64_t> statuses;         // replies by status; 0: a connection that ended without one
+  std::map<int, std::uint64_t> statuses;         // replies by status; 0: the connection ended without one
   std::vector<std::uint32_t> accepted;  // numbers of the tasks that were answered 202, of kinds that run at once …
   std::vector<std::uint32_t> accepted_later;  // … and of those due in an hour
   std::vector<Second> seconds;
@@ -41,8 +41,12 @@ struct LoadReport {
   double took = 0;  // seconds, until the last reply
 
   [[nodiscard]] std::uint64_t succeeded() const { return latency.count(); }
-  // Errors that slowness does not explain: neither refused with 503 and Retry-After nor unanswered.
-  [[nodiscard]] std::uint64_t wrong() const { return errors - refusals.count() - unanswered; }
+  [[nodiscard]] std::uint64_t connections_lost() const {
+    const auto found = statuses.find(0);
+    return found == statuses.end() ? 0 : found->second;
+  }
+  // Replies that slowness does not explain: neither the expected ones nor refusals with 503 and Retry-After.
+  [[nodiscard]] std::uint64_t wrong() const { return errors - refusals.count() - unanswered - connections_lost(); }
   // Expected replies a second.
   [[nodiscard]] double rate() const { return took > 0 ? static_cast<double>(succeeded()) / took : 0; }
 };

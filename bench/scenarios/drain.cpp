@@ -1,5 +1,5 @@
 // P4: a server starts on a store full of due tasks. Counted from the first arrival until the last result is stored.
-#include <thread>
+#include <numeric>
 
 #include "published.hpp"
 #include "scenarios/scenarios.hpp"
@@ -10,21 +10,14 @@ void measure_drain(const Stage& stage) {
   const std::uint32_t count = stage.size(50'000, 1'000);
   Deployment deployment = stage.deploy();
   deployment.fill_finished(stage.sized<std::uint32_t>(244'000, 2'000));
-  const Time now = std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
-  deployment.fill_due(deployment.key(), {.count = count,
-                                         .first_number = 0,
-                                         .target = deployment.target().origin(),
-                                         .query = "",
-                                         .from = now - microseconds{count},
-                                         .step = microseconds{1}});
-  deployment.target().reset();
+  deployment.fill_due(deployment.key(), {.count = count}, R"({"order":1234,"event":"order.paid"})");
   deployment.start_server();
   const CpuMeter meter = deployment.meter();
   const bool stored = deployment.wait_for_results(count, seconds{300});
   const Time end = std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
   const CpuSeconds cpu = meter.used();
   std::vector<std::uint32_t> numbers(count);
-  for (std::uint32_t i = 0; i < count; ++i) numbers[i] = i;
+  std::iota(numbers.begin(), numbers.end(), 0);
   const Deliveries deliveries = deployment.target().wait_for(numbers, 0, count, seconds{5});
   const TargetReport report = deployment.target().report();
   const double took = std::chrono::duration<double>(end - report.first).count();

@@ -22,5 +22,11 @@ void measure_sustained(const Stage& stage);
 void measure_drain(const Stage& stage);
 void measure_lateness(const Stage& stage);
 void measure_cost(const Stage& stage);
+void measure_growth(const Stage& stage);
+void measure_pinned(const Stage& stage);
+void measure_in_flight(const Stage& stage);
+void measure_neighbour(const Stage& stage);
+void measure_idle(const Stage& stage);
+void measure_overload(const Stage& stage);
 
 }  // namespace punctual::bench

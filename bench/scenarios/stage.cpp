@@ -69,19 +69,31 @@ Step run_step(const Stage& stage, Deployment& deployment, const Mix& mix, const 
   return step;
 }
 
-void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps) {
+void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps,
+                   Connections connections) {
   Deliveries sum;
+  std::uint64_t connections_lost = 0;
   std::uint64_t wrong = 0;
   for (const Step& step : steps) {
     sum.accepted += step.deliveries.accepted;
     sum.lost += step.deliveries.lost;
     sum.repeated += step.deliveries.repeated;
     wrong += step.load.wrong();
+    connections_lost += step.load.connections_lost();
   }
   stage.figure(name + ": tasks to deliver", static_cast<double>(sum.accepted), "");
   stage.figure(name + ": lost", static_cast<double>(sum.lost), "", none_at_all);
   stage.figure(name + ": repeated", static_cast<double>(sum.repeated), "", none_at_all);
   stage.figure(name + ": wrong answers", static_cast<double>(wrong), "", none_at_all);
+  stage.figure(name + ": connections ended under a request", static_cast<double>(connections_lost), "",
+               Goal{Bound::exactly, 0, connections == Connections::within_limits});
+}
+
+bool keeps_up(const Stage& stage, Deployment& deployment, double rate, milliseconds duration,
+              std::vector<Step>& steps) {
+  steps.push_back(run_step(stage, deployment, immediate_only, {.rate = rate, .duration = duration}));
+  const Step& step = steps.back();
+  return step.load.errors == 0 && step.stored && step.backlog_s <= 1 && step.load.latency.percentile_ms(95) <= 1000;
 }
 
 double highest_rate(const Stage& stage, double start, const std::function<bool(double)>& holds) {

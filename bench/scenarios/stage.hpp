@@ -57,8 +57,16 @@ struct Step {
 // Sends the load, waits until every accepted task that is due has its result, and looks at what arrived. Says how it was.
 [[nodiscard]] Step run_step(const Stage& stage, Deployment& deployment, const Mix& mix, const Load& load);
 
-// Adds what shows whether anything was lost, repeated or wrongly answered: faults, whatever the speed.
-void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps);
+// Adds what shows whether anything was lost, repeated or wrongly answered: faults, whatever the speed. Connections that end
+// under a request are faults too, unless there were more of them than the server serves at once.
+enum class Connections { within_limits, too_many };
+void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps,
+                   Connections connections = Connections::within_limits);
+
+// Whether the server keeps up for so long with tasks that are due at once: no errors, and all results stored within a
+// second. The step is added to `steps`.
+[[nodiscard]] bool keeps_up(const Stage& stage, Deployment& deployment, double rate, milliseconds duration,
+                            std::vector<Step>& steps);
 
 // The highest rate for which `holds`: by steps of 30 % from `start`, then between. A failure counts when it comes twice.
 // 0 when not even `start` holds.

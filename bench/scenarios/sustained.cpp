@@ -9,15 +9,11 @@ void measure_sustained(const Stage& stage) {
   Deployment deployment = stage.deploy();
   deployment.fill_finished(stage.size(244'000, 2'000));
   std::vector<Step> steps;
-  const auto holds = [&](double rate, seconds duration) {
-    steps.push_back(run_step(stage, deployment, immediate_only, {.rate = rate, .duration = duration}));
-    const Step& step = steps.back();
-    return step.load.errors == 0 && step.stored && step.backlog_s <= 1 && step.load.latency.percentile_ms(95) <= 1000;
-  };
-  double highest = highest_rate(stage, stage.sized(1000.0, 200.0),
-                                [&](double rate) { return holds(rate, stage.sized(seconds{10}, seconds{1})); });
+  double highest = highest_rate(stage, stage.sized(1000.0, 200.0), [&](double rate) {
+    return keeps_up(stage, deployment, rate, stage.sized(seconds{10}, seconds{1}), steps);
+  });
   // What holds for some seconds must hold for long.
-  while (!stage.brief() && highest > 100 && !holds(highest, seconds{60})) highest *= 0.95;
+  while (!stage.brief() && highest > 100 && !keeps_up(stage, deployment, highest, seconds{60}, steps)) highest *= 0.95;
   stage.figure("P5 create, deliver and settle, sustained", highest, "tasks/s", Goal{Bound::at_least, 4000},
                seed_deliveries);
   const Step& last = steps.back();

@@ -1,9 +1,23 @@
 // target: an HTTP server that deliveries are sent to and that knows afterwards what came.
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 
 #include "target/target_server.hpp"
+
+namespace {
+
+// Every delivery under way is a connection.
+void allow_many_connections() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -18,6 +32,7 @@ int main(int argc, char** argv) {
   std::uint16_t port = 0;
   app.add_option("--port", port, "On 127.0.0.1; 0 takes a free one, which is printed");
   CLI11_PARSE(app, argc, argv);
+  allow_many_connections();
   try {
     punctual::bench::TargetServer server(port);
     std::printf("http://127.0.0.1:%u\n", static_cast<unsigned>(server.port()));
