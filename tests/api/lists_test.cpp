@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "support/running_frontend.hpp"
+#include "running_api.hpp"
 
 using namespace punctual;
 using namespace punctual::testing;
@@ -16,11 +16,11 @@ std::vector<std::string> names_of(const HttpReply& reply) {
   return out;
 }
 
-void create_named(RunningFrontend& server, const std::string& name, const std::string& rest = {}) {
+void create_named(RunningApi& server, const std::string& name, const std::string& rest = {}) {
   server.create(R"({"url":"https://example.com","name":")" + name + "\"" + rest + "}");
 }
 
-std::vector<std::string> walk(const RunningFrontend& server, const std::string& path, const std::string& key) {
+std::vector<std::string> walk(const RunningApi& server, const std::string& path, const std::string& key) {
   std::vector<std::string> seen;
   std::string cursor;
   for (int page = 0; page < 20; ++page) {
@@ -38,7 +38,7 @@ std::vector<std::string> walk(const RunningFrontend& server, const std::string& 
 }  // namespace
 
 TEST_CASE("an empty list has the envelope of a page") {
-  RunningFrontend server;
+  RunningApi server;
   for (const std::string path : {"/api/v1/tasks", "/api/v1/executions"}) {
     const auto reply = server.client().get(path);
     CHECK(reply.status == 200);
@@ -47,7 +47,7 @@ TEST_CASE("an empty list has the envelope of a page") {
 }
 
 TEST_CASE("limit and offset are brought into their range") {
-  RunningFrontend server;
+  RunningApi server;
   const auto json = [&](const std::string& query) { return server.client().get("/api/v1/tasks?" + query).json(); };
   CHECK(json("limit=0").at("limit") == 1);
   CHECK(json("limit=-5").at("limit") == 1);
@@ -59,7 +59,7 @@ TEST_CASE("limit and offset are brought into their range") {
 }
 
 TEST_CASE("garbage for a parameter of a list is refused with 400") {
-  RunningFrontend server;
+  RunningApi server;
   for (const std::string query : {"limit=ten", "limit=", "limit=1.5", "limit=%2B5", "offset=x", "offset=", "cursor=x",
                                   "cursor=AAAA", "cursor=%20", "status=odd", "since=yesterday", "until=5"}) {
     INFO(query);
@@ -72,24 +72,25 @@ TEST_CASE("garbage for a parameter of a list is refused with 400") {
 }
 
 TEST_CASE("a cursor of another list is refused") {
-  RunningFrontend server;
+  RunningApi server;
   for (int i = 0; i < 3; ++i) create_named(server, std::to_string(i));
   const auto cursor = server.client().get("/api/v1/tasks?limit=1").json().at("next_cursor");
   CHECK(server.client().get("/api/v1/executions?cursor=" + std::string(cursor.as_string())).status == 400);
 }
 
 TEST_CASE("walking tasks by cursor meets each once") {
-  RunningFrontend server;
+  RunningApi server;
   std::vector<std::string> ids;
   for (int i = 0; i < 7; ++i) ids.push_back(server.create(R"({"url":"https://example.com"})"));
-  server.engine.finish(*TaskId::parse(ids[2]), ExecutionStatus::success, server.engine.now());
-  server.engine.finish(*TaskId::parse(ids[4]), ExecutionStatus::failed, server.engine.now() + seconds{5});
+  server.run(ids[2]);
+  server.clock.advance(seconds{5});
+  server.run(ids[4], 500);
   const std::vector<std::string> wanted{ids[4], ids[2], ids[6], ids[5], ids[3], ids[1], ids[0]};
   CHECK(walk(server, "/api/v1/tasks?", "id") == wanted);
 }
 
 TEST_CASE("walking executions by cursor meets each once, newest first") {
-  RunningFrontend server;
+  RunningApi server;
   for (int i = 0; i < 5; ++i) create_named(server, "x", ",\"delay\":" + std::to_string(100 - i));
   CHECK(walk(server, "/api/v1/executions?", "scheduled_for") ==
         std::vector<std::string>{"2026-01-15T12:01:40.000Z", "2026-01-15T12:01:39.000Z", "2026-01-15T12:01:38.000Z",
@@ -97,7 +98,7 @@ TEST_CASE("walking executions by cursor meets each once, newest first") {
 }
 
 TEST_CASE("with a cursor the offset is 0") {
-  RunningFrontend server;
+  RunningApi server;
   for (int i = 0; i < 3; ++i) create_named(server, std::to_string(i));
   const std::string cursor(server.client().get("/api/v1/tasks?limit=1").json().at("next_cursor").as_string());
   const auto json = server.client().get("/api/v1/tasks?limit=1&offset=9&cursor=" + cursor).json();
@@ -106,7 +107,7 @@ TEST_CASE("with a cursor the offset is 0") {
 }
 
 TEST_CASE("has_more is exact at the limit") {
-  RunningFrontend server;
+  RunningApi server;
   for (int i = 0; i < 3; ++i) create_named(server, std::to_string(i));
   CHECK(server.client().get("/api/v1/tasks?limit=3").json().at("has_more") == false);
   CHECK(server.client().get("/api/v1/tasks?limit=2").json().at("has_more") == true);
@@ -114,12 +115,12 @@ TEST_CASE("has_more is exact at the limit") {
 }
 
 TEST_CASE("tasks are filtered by queue, kind, status and name") {
-  RunningFrontend server;
+  RunningApi server;
   create_named(server, "a-once", R"(,"queue":"mail & co")");
   create_named(server, "b-cron", R"(,"cron":"@daily")");
   create_named(server, "a%once");
   const auto failed = server.create(R"({"url":"https://example.com","name":"failed"})");
-  server.engine.finish(*TaskId::parse(failed), ExecutionStatus::failed, server.engine.now());
+  server.run(failed, 500);
   const auto names = [&](const std::string& query) { return names_of(server.client().get("/api/v1/tasks?" + query)); };
   using Names = std::vector<std::string>;
   CHECK(names("queue=mail+%26%20co") == Names{"a-once"});
@@ -131,7 +132,7 @@ TEST_CASE("tasks are filtered by queue, kind, status and name") {
 }
 
 TEST_CASE("executions are filtered by task, queue, status and time") {
-  RunningFrontend server;
+  RunningApi server;
   const auto first = server.create(R"({"url":"https://example.com","delay":60,"queue":"q"})");
   server.create(R"({"url":"https://example.com","delay":120})");
   const auto count = [&](const std::string& query) {
@@ -149,47 +150,14 @@ TEST_CASE("executions are filtered by task, queue, status and time") {
 }
 
 TEST_CASE("executions of a task that is not there are 404") {
-  RunningFrontend server;
+  RunningApi server;
   CHECK(server.client().get("/api/v1/executions?task_id=nonsense").status == 404);
   CHECK(server.client().get("/api/v1/tasks/nonsense/executions").status == 404);
   CHECK(server.client().get("/api/v1/tasks/01890000-0000-7000-8000-000000000000/executions").status == 404);
 }
 
-TEST_CASE("an execution is shown with its response and request") {
-  RunningFrontend server;
-  ExecutionDetail detail{};
-  auto& execution = detail.execution;
-  execution.id = *ExecutionId::parse("01890000-0000-7000-8000-000000000001");
-  execution.run_id = *ExecutionId::parse("01890000-0000-7000-8000-000000000002");
-  execution.task_id = *TaskId::parse("01890000-0000-7000-8000-000000000003");
-  execution.attempt = 2;
-  execution.status = ExecutionStatus::failed;
-  execution.scheduled_for = server.engine.now();
-  execution.started_at = server.engine.now() + milliseconds{3};
-  execution.finished_at = server.engine.now() + milliseconds{45};
-  execution.status_code = 500;
-  execution.duration = milliseconds{42};
-  execution.error_message = "HTTP 500";
-  detail.response_body = "line\n\"quoted\"";
-  detail.response_headers = {{"Content-Type", "text/plain"}, {"Set-Cookie", "a=1"}, {"set-cookie", "b=2"}};
-  detail.request_method = Method::put;
-  detail.request_url = "https://example.com/x";
-  server.engine.add_execution(detail, FakeEngine::first_organization());
-  const auto path = "/api/v1/executions/" + execution.id.text();
-  CHECK(
-      server.client().get(path).body ==
-      R"({"data":{"id":"01890000-0000-7000-8000-000000000001","task_id":"01890000-0000-7000-8000-000000000003",)"
-      R"("run_id":"01890000-0000-7000-8000-000000000002","attempt":2,"status":"failed",)"
-      R"("scheduled_for":"2026-01-15T12:00:00.000Z","started_at":"2026-01-15T12:00:00.003Z",)"
-      R"("finished_at":"2026-01-15T12:00:00.045Z","status_code":500,"duration_ms":42,"error_message":"HTTP 500",)"
-      R"("response_body":"line\n\"quoted\"","response_headers":{"Content-Type":"text/plain","Set-Cookie":"a=1, b=2"},)"
-      R"("request":{"url":"https://example.com/x","method":"PUT"}}})");
-  CHECK(server.client(other_key).get(path).status == 404);
-  CHECK(server.client().get("/api/v1/executions/nonsense").status == 404);
-}
-
 TEST_CASE("a query that cannot be decoded is refused with 400") {
-  RunningFrontend server;
+  RunningApi server;
   for (const std::string query : {"q=%", "q=%4", "q=%zz", "q=%ff", "q=%00", "%c3=1"}) {
     INFO(query);
     CHECK(server.client().get("/api/v1/tasks?" + query).error_code() == "bad_request");
