@@ -27,10 +27,8 @@ EngineSettings engine_settings_for_test() {
   return settings;
 }
 
-std::string text(const boost::json::value& value) { return std::string(value.as_string()); }
-
 bool is_live(const boost::json::value& execution) {
-  const auto status = text(execution.at("status"));
+  const auto status = text_of(execution.at("status"));
   return status == "pending" || status == "running";
 }
 
@@ -78,6 +76,12 @@ void insist(bool so, const std::string& what) {
 
 }  // namespace
 
+std::vector<std::string> keys_of(const boost::json::value& object) {
+  std::vector<std::string> out;
+  for (const auto& member : object.as_object()) out.emplace_back(member.key());
+  return out;
+}
+
 RunningApi::RunningApi(Changes changes)
     : clock(api_start), settings_(settings_for_test(changes)), store_(host, prepare), storage_(store_.open()) {
   start();
@@ -114,7 +118,7 @@ std::string RunningApi::create(std::string_view body) const {
   insist(reply.status == 201 || reply.status == 202, "creating a task: " + reply.body);
   const auto json = reply.json();
   const auto& data = json.at("data").as_object();
-  return text(data.contains("id") ? data.at("id") : data.at("task_id"));
+  return text_of(data.contains("id") ? data.at("id") : data.at("task_id"));
 }
 
 boost::json::value RunningApi::get(const std::string& path) const {
@@ -131,9 +135,9 @@ std::string RunningApi::send(const std::string& task) {
   const auto executions = executions_of(task);
   const auto next = std::find_if(executions.rbegin(), executions.rend(), is_live);
   insist(next != executions.rend(), "finding an execution that has not ended");
-  const auto due = parse_rfc3339(text(next->at("scheduled_for"))).value();
+  const auto due = parse_rfc3339(text_of(next->at("scheduled_for"))).value();
   if (due > clock.now()) clock.advance(due - clock.now());
-  const auto execution = text(next->at("id"));
+  const auto execution = text_of(next->at("id"));
   const auto is_sent = [&] {
     const auto started = transport().started();
     return std::any_of(started.begin(), started.end(),
@@ -142,6 +146,8 @@ std::string RunningApi::send(const std::string& task) {
   insist(eventually(is_sent), "waiting for the request of execution " + execution);
   return execution;
 }
+
+void RunningApi::pass_by() { (void)send(create(R"({"url":"https://example.com/pass-by","delay":1})")); }
 
 void RunningApi::finish(const std::string& execution, DeliveryOutcome outcome) {
   transport().finish(id_of<ExecutionId>(execution), std::move(outcome));
@@ -153,6 +159,16 @@ std::string RunningApi::run(const std::string& task, int status) {
   const auto execution = send(task);
   finish(execution, status);
   return execution;
+}
+
+void RunningApi::advance_until_claimed(microseconds by, const std::string& task) {
+  const auto execution = id_of<ExecutionId>(text_of(executions_of(task).at(0).at("id")));
+  clock.advance(by);
+  const auto is_claimed = [&] {
+    const auto stored = storage().tasks().find_execution(owner_of(first_key), execution);
+    return stored && stored->execution.status == ExecutionStatus::running;
+  };
+  insist(eventually(is_claimed), "waiting for the claim of execution " + execution.text());
 }
 
 TaskSpec RunningApi::spec_of(const std::string& task) {

@@ -19,6 +19,10 @@
 
 namespace punctual::testing {
 
+[[nodiscard]] inline std::string text_of(const boost::json::value& value) { return std::string(value.as_string()); }
+// Of an object, in their order.
+[[nodiscard]] std::vector<std::string> keys_of(const boost::json::value& object);
+
 class RunningApi {
  public:
   // Limits are off unless `changes` sets them.
@@ -41,12 +45,22 @@ class RunningApi {
   // `data` of what GET gives.
   [[nodiscard]] boost::json::value get(const std::string& path) const;
   [[nodiscard]] boost::json::value task(const std::string& id) const { return get("/api/v1/tasks/" + id); }
+  [[nodiscard]] boost::json::value execution(const std::string& id) const { return get("/api/v1/executions/" + id); }
   // Newest first.
   [[nodiscard]] boost::json::array executions_of(const std::string& task) const;
+
+  HttpReply patch(const std::string& task, std::string_view body) const {
+    return client().request("PATCH", "/api/v1/tasks/" + task, body);
+  }
+  HttpReply remove(const std::string& task) const { return client().request("DELETE", "/api/v1/tasks/" + task); }
+  HttpReply trigger(const std::string& task) const { return client().post("/api/v1/tasks/" + task + "/trigger", ""); }
 
   // Lets the clock go on to the due time of the task's earliest execution that has not ended, and waits until its request
   // is sent. The execution's id.
   std::string send(const std::string& task);
+  // Makes another task that is due now and waits until its request is sent: what was due before has been sent as well, or
+  // will not be.
+  void pass_by();
   // Ends an open request so, and waits until the result is stored.
   void finish(const std::string& execution, DeliveryOutcome outcome);
   void finish(const std::string& execution, int status) { finish(execution, transport().response(status)); }
@@ -56,6 +70,8 @@ class RunningApi {
   // ---- What is stored.
 
   [[nodiscard]] TaskSpec spec_of(const std::string& task);
+  // Lets the clock go on by so much and waits until the task's one execution is claimed ahead of its time.
+  void advance_until_claimed(microseconds by, const std::string& task);
   // Of the organisation that first_key is of; at most 100.
   [[nodiscard]] std::size_t task_count();
   [[nodiscard]] Storage& storage() { return **storage_; }

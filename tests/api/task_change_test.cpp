@@ -11,10 +11,6 @@ constexpr const char* once_task =
     R"({"url":"https://example.com/x","run_at":"2026-01-15T13:00:00.123456Z","queue":"q"})";
 constexpr const char* cron_task = R"({"url":"https://example.com/x","cron":"@daily","timezone":"Europe/Berlin"})";
 
-HttpReply patch(RunningApi& server, const std::string& id, std::string_view body) {
-  return server.client().request("PATCH", "/api/v1/tasks/" + id, body);
-}
-
 }  // namespace
 
 TEST_CASE("a change touches only the fields it gives") {
@@ -57,7 +53,7 @@ TEST_CASE("what GET gave can be put back without effect") {
 TEST_CASE("a change may be wrapped in an object") {
   RunningApi server;
   const auto id = server.create(once_task);
-  CHECK(patch(server, id, R"({"task":{"queue":"other"}})").status == 200);
+  CHECK(server.patch(id, R"({"task":{"queue":"other"}})").status == 200);
   CHECK(server.spec_of(id).queue == "other");
 }
 
@@ -65,7 +61,7 @@ TEST_CASE("a new time moves a one-time task") {
   RunningApi server;
   const auto id = server.create(once_task);
   const auto field = GENERATE("run_at", "scheduled_at");
-  const auto reply = patch(server, id, R"({")" + std::string(field) + R"(":"2026-01-15T14:00:00Z"})");
+  const auto reply = server.patch(id, R"({")" + std::string(field) + R"(":"2026-01-15T14:00:00Z"})");
   CHECK(reply.json().at("data").at("scheduled_at") == "2026-01-15T14:00:00.000Z");
   CHECK(reply.json().at("data").at("next_run_at") == "2026-01-15T14:00:00.000Z");
   CHECK(server.executions_of(id).at(0).at("scheduled_for") == "2026-01-15T14:00:00.000Z");
@@ -74,7 +70,7 @@ TEST_CASE("a new time moves a one-time task") {
 TEST_CASE("a new delay moves a one-time task to that long after now") {
   RunningApi server;
   const auto id = server.create(once_task);
-  const auto reply = patch(server, id, R"({"delay":"10m"})");
+  const auto reply = server.patch(id, R"({"delay":"10m"})");
   CHECK(reply.json().at("data").at("scheduled_at") == "2026-01-15T12:10:00.000Z");
   CHECK(server.executions_of(id).at(0).at("scheduled_for") == "2026-01-15T12:10:00.000Z");
 }
@@ -83,7 +79,7 @@ TEST_CASE("a time for a task that has run is a conflict") {
   RunningApi server;
   const auto id = server.create(once_task);
   server.run(id);
-  const auto reply = patch(server, id, R"({"delay":"10m"})");
+  const auto reply = server.patch(id, R"({"delay":"10m"})");
   CHECK(reply.status == 409);
   CHECK(reply.error_code() == "conflict");
 }
@@ -91,8 +87,8 @@ TEST_CASE("a time for a task that has run is a conflict") {
 TEST_CASE("a cron task takes a new expression, zone and policies") {
   RunningApi server;
   const auto id = server.create(cron_task);
-  const auto reply = patch(
-      server, id,
+  const auto reply = server.patch(
+      id,
       R"({"cron":"*/5 * * * *","timezone":"UTC","misfire":"skip","overlap":"skip","enabled":false,"schedule_type":"cron"})");
   CHECK(reply.status == 200);
   const auto spec = server.spec_of(id);
@@ -108,7 +104,7 @@ TEST_CASE("null removes a value that is optional") {
       server.create(R"({"url":"https://example.com","headers":{"A":"b"},"body":"x","queue":"q","retry_delay":5,
     "callback_url":"https://a.example","expected_status_codes":"200","notify_on_failure":true})");
   const auto reply =
-      patch(server, id, R"({"headers":null,"body":null,"queue":null,"retry_delay":null,"callback_url":null,
+      server.patch(id, R"({"headers":null,"body":null,"queue":null,"retry_delay":null,"callback_url":null,
     "expected_status_codes":null,"notify_on_failure":null})");
   CHECK(reply.status == 200);
   const auto spec = server.spec_of(id);
@@ -127,64 +123,64 @@ TEST_CASE("null is refused where a value is needed") {
   for (const std::string field : {"url", "name", "method", "cron", "cron_expression", "timezone", "timeout_ms",
                                   "retry_attempts", "enabled", "misfire", "overlap", "schedule_type"}) {
     INFO(field);
-    CHECK(patch(server, id, "{\"" + field + "\":null}").detail(field) == "can't be blank");
+    CHECK(server.patch(id, "{\"" + field + "\":null}").detail(field) == "can't be blank");
   }
 }
 
 TEST_CASE("a blank name is refused in a change") {
   RunningApi server;
-  CHECK(patch(server, server.create(once_task), R"({"name":" "})").detail("name") == "can't be blank");
+  CHECK(server.patch(server.create(once_task), R"({"name":" "})").detail("name") == "can't be blank");
 }
 
 TEST_CASE("fields of the other kind are refused in a change") {
   RunningApi server;
   const auto once = server.create(once_task);
   const auto cron = server.create(cron_task);
-  CHECK(patch(server, once, R"({"cron":"@daily"})").detail("cron") == "is invalid");
-  CHECK(patch(server, once, R"({"timezone":"Europe/Berlin"})").detail("timezone") == "is invalid");
-  CHECK(patch(server, once, R"({"enabled":false})").detail("enabled") == "is invalid");
-  CHECK(patch(server, once, R"({"schedule_type":"cron"})").detail("schedule_type") == "is invalid");
-  CHECK(patch(server, cron, R"({"delay":"5m"})").detail("delay") == "is invalid");
-  CHECK(patch(server, cron, R"({"run_at":"2026-02-01T00:00:00Z"})").detail("run_at") == "is invalid");
-  CHECK(patch(server, cron, R"({"scheduled_at":"2026-02-01T00:00:00Z"})").detail("scheduled_at") == "is invalid");
-  CHECK(patch(server, cron, R"({"schedule_type":"once"})").detail("schedule_type") == "is invalid");
+  CHECK(server.patch(once, R"({"cron":"@daily"})").detail("cron") == "is invalid");
+  CHECK(server.patch(once, R"({"timezone":"Europe/Berlin"})").detail("timezone") == "is invalid");
+  CHECK(server.patch(once, R"({"enabled":false})").detail("enabled") == "is invalid");
+  CHECK(server.patch(once, R"({"schedule_type":"cron"})").detail("schedule_type") == "is invalid");
+  CHECK(server.patch(cron, R"({"delay":"5m"})").detail("delay") == "is invalid");
+  CHECK(server.patch(cron, R"({"run_at":"2026-02-01T00:00:00Z"})").detail("run_at") == "is invalid");
+  CHECK(server.patch(cron, R"({"scheduled_at":"2026-02-01T00:00:00Z"})").detail("scheduled_at") == "is invalid");
+  CHECK(server.patch(cron, R"({"schedule_type":"once"})").detail("schedule_type") == "is invalid");
 }
 
 TEST_CASE("cron-only fields at their defaults are ignored in a change of a one-time task") {
   RunningApi server;
   const auto id = server.create(once_task);
   CHECK(
-      patch(server, id, R"({"enabled":true,"timezone":"UTC","misfire":"last","overlap":"allow","cron":null})").status ==
+      server.patch(id, R"({"enabled":true,"timezone":"UTC","misfire":"last","overlap":"allow","cron":null})").status ==
       200);
 }
 
 TEST_CASE("a change is checked like a creation") {
   RunningApi server;
   const auto id = server.create(cron_task);
-  const auto reply = patch(server, id, R"({"url":"x","cron":"never","colour":1,"timeout_ms":1})");
+  const auto reply = server.patch(id, R"({"url":"x","cron":"never","colour":1,"timeout_ms":1})");
   CHECK(reply.status == 422);
   CHECK(reply.detail("url") == "must be a valid HTTP or HTTPS URL");
   CHECK(reply.detail("cron") == "is not a valid cron expression");
   CHECK(reply.detail("colour") == "is not a known field");
   CHECK(reply.detail("timeout_ms") == "must be greater than or equal to 1000");
-  CHECK(patch(server, id, R"({"timezone":"Nowhere"})").detail("timezone") == "is not a known time zone");
-  CHECK(patch(server, id, R"({"delay":"x"})").detail("delay") == "is invalid");
-  CHECK(patch(server, id, "[").error_code() == "invalid_json");
+  CHECK(server.patch(id, R"({"timezone":"Nowhere"})").detail("timezone") == "is not a known time zone");
+  CHECK(server.patch(id, R"({"delay":"x"})").detail("delay") == "is invalid");
+  CHECK(server.patch(id, "[").error_code() == "invalid_json");
 }
 
 TEST_CASE("a bad delay for a one-time task is 400 in a change, too") {
   RunningApi server;
   const auto id = server.create(once_task);
-  CHECK(patch(server, id, R"({"delay":"x"})").error_code() == "invalid_delay");
-  CHECK(patch(server, id, R"({"run_at":"x"})").error_code() == "invalid_run_at");
-  CHECK(patch(server, id, R"({"delay":5,"run_at":"2026-02-01T00:00:00Z"})").error_code() == "invalid_params");
-  CHECK(patch(server, id, R"({"run_at":"2026-01-01T00:00:00Z"})").detail("run_at") == "must be in the future");
+  CHECK(server.patch(id, R"({"delay":"x"})").error_code() == "invalid_delay");
+  CHECK(server.patch(id, R"({"run_at":"x"})").error_code() == "invalid_run_at");
+  CHECK(server.patch(id, R"({"delay":5,"run_at":"2026-02-01T00:00:00Z"})").error_code() == "invalid_params");
+  CHECK(server.patch(id, R"({"run_at":"2026-01-01T00:00:00Z"})").detail("run_at") == "must be in the future");
 }
 
 TEST_CASE("a JSON body given in a change brings its content type") {
   RunningApi server;
   const auto id = server.create(once_task);
-  CHECK(patch(server, id, R"({"body":[1,2]})").status == 200);
+  CHECK(server.patch(id, R"({"body":[1,2]})").status == 200);
   CHECK(server.spec_of(id).headers == Headers{{"Content-Type", "application/json"}});
 }
 

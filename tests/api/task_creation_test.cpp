@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <functional>
 
 #include "running_api.hpp"
 
@@ -6,12 +8,6 @@ using namespace punctual;
 using namespace punctual::testing;
 
 namespace {
-
-std::vector<std::string> keys_of(const boost::json::value& object) {
-  std::vector<std::string> out;
-  for (const auto& member : object.as_object()) out.emplace_back(member.key());
-  return out;
-}
 
 TaskSpec created_spec(RunningApi& server, std::string_view body) { return server.spec_of(server.create(body)); }
 
@@ -254,4 +250,66 @@ TEST_CASE("a triggered task gets an execution of its own") {
   CHECK(reply.json().at("message") == "Task triggered successfully");
   const auto execution = std::string(reply.json().at("data").at("execution_id").as_string());
   CHECK(server.client().get("/api/v1/executions/" + execution).status == 200);
+}
+
+TEST_CASE("a task without a name is named after its URL and its time") {
+  RunningApi server;
+  const auto name = [&](const std::string& fields) {
+    return text_of(server.task(server.create(R"({"url":"https://example.com/x")" + fields + "}")).at("name"));
+  };
+  CHECK(name("") == "https://example.com/x · 15 Jan, 12:00");
+  CHECK(name(R"(,"delay":"18d")") == "https://example.com/x · 02 Feb, 12:00");
+  CHECK(name(R"(,"name":" ")") == "https://example.com/x · 15 Jan, 12:00");
+  CHECK(name(R"(,"cron":"@daily")") == "Cron: https://example.com/x");
+}
+
+TEST_CASE("a name that is made is cut to what a name may be") {
+  RunningApi server;
+  const std::string url = "https://example.com/" + std::string(400, 'x');
+  const auto once = text_of(server.task(server.create(R"({"url":")" + url + "\"}")).at("name"));
+  CHECK(once.size() <= 255);
+  CHECK(once.ends_with("x · 15 Jan, 12:00"));
+  const auto cron = text_of(server.task(server.create(R"({"url":")" + url + R"(","cron":"@daily"})")).at("name"));
+  CHECK(cron == "Cron: " + url.substr(0, 249));
+}
+
+TEST_CASE("ids are UUIDs of version 7 and ascend in the order of creation") {
+  RunningApi server;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) {
+    const auto data = server.client().post("/api/v1/tasks", R"({"url":"https://example.com"})").json().at("data");
+    ids.push_back(text_of(data.at("task_id")));
+    ids.push_back(text_of(data.at("execution_id")));
+  }
+  CHECK(std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>{}) == ids.end());
+  for (const auto& id : ids) CHECK(id[14] == '7');
+}
+
+TEST_CASE("a time that is slightly past is due at once") {
+  RunningApi server;
+  const auto id = server.create(R"({"url":"https://example.com","run_at":"2026-01-15T11:56:00Z"})");
+  server.run(id);
+  CHECK(format_rfc3339(server.clock.now()) == "2026-01-15T12:00:00.000Z");
+  CHECK(server.executions_of(id).at(0).at("scheduled_for") == "2026-01-15T11:56:00.000Z");
+}
+
+TEST_CASE("times are whole milliseconds and never earlier than was asked for") {
+  RunningApi server;
+  const auto id = server.create(R"({"url":"https://example.com","run_at":"2026-01-15T13:00:00.000001Z"})");
+  CHECK(server.task(id).at("scheduled_at") == "2026-01-15T13:00:00.001Z");
+  CHECK(server.executions_of(id).at(0).at("scheduled_for") == "2026-01-15T13:00:00.001Z");
+}
+
+TEST_CASE("any text is given back as it came") {
+  RunningApi server;
+  const std::string text = "\xf0\x9f\x98\x80 'quoted' \"\\ \x01\x7f \xe2\x80\xa8 %s {} $1 ; --";
+  const boost::json::object given{
+      {"url", "https://example.com"}, {"name", text}, {"queue", text}, {"expected_body_pattern", text}, {"body", text}};
+  const auto task = server.task(server.create(boost::json::serialize(given)));
+  for (const std::string field : {"name", "queue", "expected_body_pattern", "body"}) {
+    INFO(field);
+    CHECK(text_of(task.at(field)) == text);
+  }
+  const auto with_nul = server.create(R"({"url":"https://example.com","body":"a\u0000b"})");
+  CHECK(text_of(server.task(with_nul).at("body")) == std::string("a\0b", 3));
 }

@@ -163,6 +163,9 @@ TEST_CASE("bad values of a cron task's fields are refused in the contract's word
     check_refused(client, bad, "");
   }
   for (const auto& bad : std::vector<BadField>{{"timezone", R"("Mars/Olympus")", "is not a known time zone"},
+                                               {"timezone", R"("../../etc/passwd")", "is not a known time zone"},
+                                               {"timezone", R"("/etc/localtime")", "is not a known time zone"},
+                                               {"timezone", R"("file:/etc/localtime")", "is not a known time zone"},
                                                {"timezone", R"("")", "is not a known time zone"},
                                                {"timezone", "1", "is invalid"},
                                                {"enabled", "1", "is invalid"},
