@@ -19,7 +19,7 @@ create or replace function insert_work(
   t_overlap text[], t_method text[], t_name text[], t_url text[], t_callback text[], t_on_failure text[],
   t_on_recovery text[], t_codes text[], t_pattern text[], t_headers bytea[], t_body bytea[],
   e_id uuid[], e_run uuid[], e_attempt integer[], e_due timestamptz[], e_token bigint[],
-  k_key text[], k_request bytea[], k_at timestamptz[], k_status integer[], k_body text[])
+  k_key bytea[], k_request bytea[], k_at timestamptz[], k_status integer[], k_body text[])
 returns table (item bigint, result text, status integer, body text, claimed boolean)
 language plpgsql
 as $function$
@@ -260,7 +260,7 @@ void add_executions(Parameters& parameters, std::span<const NewWork> batch) {
 
 void add_keys(Parameters& parameters, std::span<const NewWork> batch) {
   const auto add = [&](auto of) { parameters.add_each(batch, of); };
-  add(of_key([](const IdempotencyRecord& k) { return std::string_view(k.key); }));
+  add(of_key([](const IdempotencyRecord& k) { return Bytes{k.key}; }));
   add(of_key([](const IdempotencyRecord& k) { return k.request; }));
   add(of_key([](const IdempotencyRecord& k) { return k.at; }));
   add(of_key([](const IdempotencyRecord& k) { return std::int32_t{k.reply.status}; }));

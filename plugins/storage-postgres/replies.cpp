@@ -17,7 +17,7 @@ std::optional<EarlierUse> find_earlier_use(Session& session, OrganizationId orga
     where organization_id = $1
       and key = $2
       and at > $3)sql";
-  const Rows stored = session.run(sql, organization, key, Time{now - lifetime});
+  const Rows stored = session.run(sql, organization, Bytes{key}, Time{now - lifetime});
   if (stored.empty()) return std::nullopt;
   if (stored.get<Digest>(0, 0) != request) return EarlierUse{WriteResult::key_reused, std::nullopt};
   return EarlierUse{WriteResult::replayed, StoredReply{stored.get<std::int32_t>(0, 1), stored.get<std::string>(0, 2)}};
@@ -31,7 +31,7 @@ std::optional<EarlierUse> take_key(Session& session, OrganizationId organization
     set request = excluded.request, at = excluded.at, status = excluded.status, body = excluded.body
     where stored.at <= excluded.at - interval '24 hours'
     returning true)sql";
-  const Rows won = session.run(sql, organization, record.key, record.request, record.at,
+  const Rows won = session.run(sql, organization, Bytes{record.key}, record.request, record.at,
                                std::int32_t{record.reply.status}, record.reply.body);
   if (!won.empty()) return std::nullopt;
   auto earlier = find_earlier_use(session, organization, record.key, record.request, record.at);
@@ -45,7 +45,7 @@ void replace_reply(Session& session, OrganizationId organization, std::string_vi
     set status = $3, body = $4
     where organization_id = $1
       and key = $2)sql";
-  (void)session.run(sql, organization, key, std::int32_t{reply.status}, reply.body);
+  (void)session.run(sql, organization, Bytes{key}, std::int32_t{reply.status}, reply.body);
 }
 
 std::size_t expire_replies(Session& session, Time before, std::size_t limit) {

@@ -172,7 +172,7 @@ create table leaves (
 
 create table replies (
   organization_id uuid not null,
-  key text not null,
+  key bytea not null, -- a client may send any bytes
   request bytea not null,
   at timestamptz not null,
   status integer not null,

@@ -26,7 +26,7 @@ TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult r
       delete from replies
       where organization_id = $1
         and key = $2)sql";
-    (void)session.run(sql, write.organization_id, write.idempotency->key);
+    (void)session.run(sql, write.organization_id, Bytes{write.idempotency->key});
   }
   return {result, std::nullopt, {}};
 }

@@ -43,20 +43,24 @@ class Server {
 struct EngineFixture {
   FakeClock clock{test_start};
   TestHost host{clock};
-  StoreUnderTest store{host};
+  StoreUnderTest store{host, [](Storage& storage) {
+                         storage.maintenance().migrate();
+                         storage.directory().create_organization(organization());
+                       }};
   Principal principal;
 
   EngineFixture() {
-    auto storage = store.open();
-    storage->maintenance().migrate();
-    Organization organization;
-    organization.id.value.bytes[0] = 1;
-    organization.name = "acme";
-    organization.signing_secrets = {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"};
-    organization.inserted_at = test_start;
-    storage->directory().create_organization(organization);
-    principal.organization_id = organization.id;
-    principal.signing_secrets = organization.signing_secrets;
+    principal.organization_id = organization().id;
+    principal.signing_secrets = organization().signing_secrets;
+  }
+
+  static Organization organization() {
+    Organization out;
+    out.id.value.bytes[0] = 1;
+    out.name = "acme";
+    out.signing_secrets = {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"};
+    out.inserted_at = test_start;
+    return out;
   }
 
   Request request() const { return {principal, std::nullopt}; }

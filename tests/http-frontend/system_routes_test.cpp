@@ -90,27 +90,3 @@ TEST_CASE("the docs page needs nothing from elsewhere") {
   CHECK(reply.body.find("http://") == std::string::npos);
   CHECK(reply.body.find("https://") == std::string::npos);
 }
-
-TEST_CASE("a cron expression is previewed") {
-  RunningFrontend server;
-  const auto reply = server.client().get(
-      "/api/v1/cron/preview?expression=*/5+*+*+*+*&from=2026-03-01T00:00:00Z&count=2&timezone=Europe/Berlin");
-  CHECK(reply.status == 200);
-  CHECK(reply.body == R"({"data":{"expression":"*/5 * * * *","timezone":"Europe/Berlin",)"
-                      R"("next":["2026-03-01T00:01:00.000Z","2026-03-01T00:02:00.000Z"]}})");
-  CHECK(server.client().get("/api/v1/cron/preview?expression=@daily").json().at("data").at("next").as_array().size() ==
-        5);
-}
-
-TEST_CASE("a bad cron preview is refused") {
-  RunningFrontend server;
-  const auto detail = [&](const std::string& query, std::string_view field) {
-    return server.client().get("/api/v1/cron/preview?" + query).detail(field);
-  };
-  CHECK(detail("", "expression") == "can't be blank");
-  CHECK(detail("expression=never", "expression") == "is not a valid cron expression");
-  CHECK(detail("expression=@daily&timezone=Mars", "timezone") == "is not a known time zone");
-  CHECK(server.client().get("/api/v1/cron/preview?expression=@daily&from=x").status == 400);
-  CHECK(server.client().get("/api/v1/cron/preview?expression=@daily&count=x").status == 400);
-  CHECK(server.client("").get("/api/v1/cron/preview?expression=@daily").status == 401);
-}

@@ -94,6 +94,21 @@ TEST_CASE_METHOD(StorageFixture, "a change that is not applied stores no reply")
   CHECK_FALSE(tasks().find_reply(acme, "k", digest_of('a'), at(2s)));
 }
 
+TEST_CASE_METHOD(StorageFixture, "a key may be any bytes") {
+  const std::string one = "caf\xe9";
+  const std::string other_one = "caf\xe8";
+  insert(with_key(once(acme, at(1s)), one, 'a', at(0s), "first"));
+  reopen();
+  CHECK(tasks().find_reply(acme, one, digest_of('a'), at(1s)) == StoredReply{202, "first"});
+  CHECK_FALSE(tasks().find_reply(acme, other_one, digest_of('a'), at(1s)));
+  TaskWrite missing = write(next_id<TaskId>(), at(1s));
+  missing.idempotency = key_used(other_one, 'b', at(1s));
+  CHECK(tasks().remove(missing).result == WriteResult::not_found);
+  const auto removed = tasks().remove_queue(missing, "q", [](std::size_t) { return StoredReply{200, "none"}; });
+  CHECK(removed.result == WriteResult::applied);
+  CHECK(tasks().find_reply(acme, other_one, digest_of('b'), at(2s)) == StoredReply{200, "none"});
+}
+
 TEST_CASE_METHOD(StorageFixture, "old replies are expired, a limited number at a time") {
   for (int i = 0; i < 5; ++i) insert(with_key(once(acme, at(1s)), std::to_string(i), 'a', at(seconds{i})));
   CHECK(store().maintenance().expire_replies(at(3s), 2) == 2);

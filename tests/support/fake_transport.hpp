@@ -16,7 +16,10 @@ namespace punctual::testing {
 
 class FakeTransport final : public Transport {
  public:
-  explicit FakeTransport(const Clock& clock) : clock_(clock) {}
+  // What check_target says; every URL is well where there is none.
+  using Check = std::function<std::optional<TargetProblem>(std::string_view url)>;
+
+  explicit FakeTransport(const Clock& clock, Check check = {}) : clock_(clock), check_(std::move(check)) {}
 
   // How deliveries end from now on: at once with this status, or (nullopt) only by finish() or drain().
   void answer_with(std::optional<int> status) { state_.lock()->status = status; }
@@ -29,14 +32,15 @@ class FakeTransport final : public Transport {
   }
 
   // Ends an open delivery.
-  void finish(ExecutionId id, int status) {
+  void finish(ExecutionId id, int status) { finish(id, response(status)); }
+  void finish(ExecutionId id, DeliveryOutcome outcome) {
     DeliveryCompletion completion;
     {
       auto state = state_.lock();
       completion = std::move(state->open.at(id));
       state->open.erase(id);
     }
-    completion(response(status));
+    completion(std::move(outcome));
   }
 
   [[nodiscard]] DeliveryOutcome response(int status) const {
@@ -49,7 +53,9 @@ class FakeTransport final : public Transport {
   }
 
   std::vector<std::string> schemes() const override { return {"http", "https"}; }
-  std::optional<TargetProblem> check_target(std::string_view) const override { return std::nullopt; }
+  std::optional<TargetProblem> check_target(std::string_view url) const override {
+    return check_ ? check_(url) : std::nullopt;
+  }
 
   void start(Delivery delivery, DeliveryCompletion completion) noexcept override {
     DeliveryOutcome outcome;
@@ -106,6 +112,7 @@ class FakeTransport final : public Transport {
   };
 
   const Clock& clock_;
+  Check check_;
   Guarded<State> state_;
 };
 

@@ -18,6 +18,12 @@ StorageKind kind_of_environment() {
   throw std::runtime_error("PUNCTUAL_TEST_STORAGE_KIND names no known kind of storage");
 }
 
+// A file as it is now: another build of it is another one.
+std::size_t print_of(const std::filesystem::path& file) {
+  const auto written = std::filesystem::last_write_time(file).time_since_epoch().count();
+  return std::hash<std::string>{}(std::filesystem::canonical(file).string() + ' ' + std::to_string(written));
+}
+
 }  // namespace
 
 FreshStorage::FreshStorage() {
@@ -28,6 +34,21 @@ FreshStorage::FreshStorage() {
     case StorageKind::postgres:
       url_ = postgres_.emplace().url();
       break;
+  }
+}
+
+FreshStorage::FreshStorage(const std::filesystem::path& plugin,
+                           const std::function<void(const std::string& url)>& prepare) {
+  switch (kind_of_environment()) {
+    case StorageKind::sqlite:
+      url_ = "sqlite://" + sqlite_file().string();
+      prepare(url_);
+      break;
+    case StorageKind::postgres: {
+      const auto model = std::to_string(print_of("/proc/self/exe")) + '_' + std::to_string(print_of(plugin));
+      url_ = postgres_.emplace("model_" + model, prepare).url();
+      break;
+    }
   }
 }
 

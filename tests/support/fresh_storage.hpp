@@ -1,7 +1,9 @@
-// FreshStorage: a place for one database of the kind that PUNCTUAL_TEST_STORAGE_KIND names ("sqlite" or "postgres"), empty at
-// first and gone at the end. One thread.
+// FreshStorage: a place for one database of the kind that PUNCTUAL_TEST_STORAGE_KIND names ("sqlite" or "postgres"), gone at
+// the end. One thread.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -12,8 +14,12 @@ namespace punctual::testing {
 
 class FreshStorage {
  public:
-  // Starts no thread. Throws std::runtime_error.
+  // An empty one. Starts no thread. Throws std::runtime_error.
   FreshStorage();
+
+  // One that `prepare`, which is given its URL, has made ready with the plugin in this file. Where copying a database costs
+  // less, it is called for the first one only: what it does must be the same for all of a test binary.
+  FreshStorage(const std::filesystem::path& plugin, const std::function<void(const std::string& url)>& prepare);
 
   // What the setting storage.url takes.
   [[nodiscard]] const std::string& url() const noexcept { return url_; }

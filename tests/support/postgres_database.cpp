@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -30,7 +31,7 @@ std::string url_of(const std::filesystem::path& cluster) {
 
 // Several processes make databases at the same time, and those of a killed one stay until the cluster goes.
 std::string unique_name() {
-  static int made = 0;
+  static std::atomic<int> made = 0;
   const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds{1};
   return "test_" + std::to_string(now) + "_" + std::to_string(getpid()) + "_" + std::to_string(++made);
 }
@@ -40,6 +41,19 @@ std::string with_database(const std::string& url, const std::string& name) {
   const auto authority = url.find("//") + 2;
   const auto begin = url.find('/', authority) + 1;
   return url.substr(0, begin) + name + url.substr(url.find('?', begin));
+}
+
+// Under a lock, so that it is prepared once; under its name only when it is ready.
+void make_model(const std::string& cluster_url, const std::string& model,
+                const std::function<void(const std::string& url)>& prepare) {
+  PostgresSession session(cluster_url);
+  session.execute("select pg_advisory_lock(hashtext('" + model + "'))");  // until the session ends
+  if (session.value("select count(*) from pg_database where datname = '" + model + "'") != "0") return;
+  const std::string draft = model + "_draft";
+  session.execute("drop database if exists " + draft);
+  session.execute("create database " + draft);
+  prepare(with_database(cluster_url, draft));
+  session.execute("alter database " + draft + " rename to " + model);
 }
 
 }  // namespace
@@ -72,6 +86,12 @@ PostgresDatabase::PostgresDatabase() : PostgresDatabase(cluster_of_environment()
 PostgresDatabase::PostgresDatabase(const std::filesystem::path& cluster)
     : cluster_url_(url_of(cluster)), name_(unique_name()), url_(with_database(cluster_url_, name_)) {
   PostgresSession(cluster_url_).execute("create database " + name_);
+}
+
+PostgresDatabase::PostgresDatabase(const std::string& model, const std::function<void(const std::string& url)>& prepare)
+    : cluster_url_(url_of(cluster_of_environment())), name_(unique_name()), url_(with_database(cluster_url_, name_)) {
+  make_model(cluster_url_, model, prepare);
+  PostgresSession(cluster_url_).execute("create database " + name_ + " template " + model);
 }
 
 PostgresDatabase::~PostgresDatabase() {

@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -42,6 +43,9 @@ class PostgresDatabase {
   PostgresDatabase();
   // In the cluster of this folder.
   explicit PostgresDatabase(const std::filesystem::path& cluster);
+  // A copy of the database `model`, made from an empty one by `prepare` (which is given its URL and leaves no session
+  // behind) when the cluster has none of this name. Several processes may ask for it at the same time.
+  PostgresDatabase(const std::string& model, const std::function<void(const std::string& url)>& prepare);
 
   // Drops it, whoever is still connected. Leaves it behind when the cluster is down: that goes as a whole.
   ~PostgresDatabase();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -17,7 +18,11 @@ namespace punctual::testing {
 // One database; open() gives instances of the plugin on it, as several processes would have them.
 class StoreUnderTest {
  public:
-  explicit StoreUnderTest(TestHost& host) : host_(host), library_(plugin_file()) {}
+  // Made ready by `prepare`, as FreshStorage has it.
+  StoreUnderTest(TestHost& host, const std::function<void(Storage&)>& prepare)
+      : host_(host),
+        library_(plugin_file()),
+        database_(plugin_file(), [&](const std::string& place) { prepare(*open(place)); }) {}
 
   [[nodiscard]] const std::string& url() const { return database_.url(); }
 
@@ -27,15 +32,17 @@ class StoreUnderTest {
   // For what lies outside of the plugin's interface.
   [[nodiscard]] const FreshStorage& database() const noexcept { return database_; }
 
-  [[nodiscard]] PluginInstance<Storage> open() {
+  [[nodiscard]] PluginInstance<Storage> open() const { return open(url()); }
+
+ private:
+  [[nodiscard]] PluginInstance<Storage> open(const std::string& place) const {
     const Plugin& plugin = library_.plugins().front();
     const KnownSettings known({}, library_.plugins());
     SettingsSources sources;
-    sources.command_line.push_back({"storage.url", url(), "test"});
+    sources.command_line.push_back({"storage.url", place, "test"});
     return {plugin, read_settings(known, sources).json_for(*plugin.descriptor), host_.for_plugins()};
   }
 
- private:
   static std::string plugin_file() {
     const char* file = std::getenv("PUNCTUAL_TEST_STORAGE_PLUGIN");
     if (file == nullptr) throw std::runtime_error("PUNCTUAL_TEST_STORAGE_PLUGIN names no plugin");
@@ -43,8 +50,8 @@ class StoreUnderTest {
   }
 
   TestHost& host_;
-  FreshStorage database_;
   PluginLibrary library_;
+  FreshStorage database_;
 };
 
 }  // namespace punctual::testing

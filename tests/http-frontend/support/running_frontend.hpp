@@ -1,25 +1,15 @@
 // An HttpFrontend on a free port, in front of a FakeEngine.
 #pragma once
 
-#include <functional>
-#include <initializer_list>
 #include <string>
 
 #include "frontend/http_frontend.hpp"
+#include "support/eventually.hpp"
 #include "support/fake_engine.hpp"
+#include "support/frontend_settings.hpp"
 #include "support/http_client.hpp"
 
 namespace punctual::testing {
-
-// A setting as it would be written after --set.
-struct Change {
-  std::string name;
-  std::string value;
-};
-using Changes = std::initializer_list<Change>;
-
-// What the host would hand over: the declared defaults, with `changes` on top.
-[[nodiscard]] Settings settings_with(Changes changes);
 
 class RunningFrontend {
  public:
@@ -32,15 +22,12 @@ class RunningFrontend {
   }
   [[nodiscard]] HttpConnection connect() const { return HttpConnection(frontend.listening_at()); }
 
-  // The id of a new task.
+  // The id of a new one-time task.
   std::string create(std::string_view body);
 
   FakeHost host;
   FakeEngine engine{host};
   HttpFrontend frontend;
 };
-
-// Waits up to five seconds for `condition`.
-[[nodiscard]] bool eventually(const std::function<bool()>& condition);
 
 }  // namespace punctual::testing

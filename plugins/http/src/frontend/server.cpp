@@ -127,6 +127,8 @@ void Server::stop(milliseconds limit) noexcept {
       std::this_thread::sleep_for(milliseconds{5});
     }
     if (!connections_.wait_until_none(deadline)) connections_.break_all();
+    // Poco's acceptor looks up four times a second only: this wakes it.
+    listener_->socket().impl()->shutdownReceive();
     listener_->stop();
     threads_->joinAll();
     doorman_.stop();

@@ -1,26 +1,20 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <functional>
 
-#include "support/running_frontend.hpp"
+#include "running_api.hpp"
 
 using namespace punctual;
 using namespace punctual::testing;
 
 namespace {
 
-std::vector<std::string> keys_of(const boost::json::value& object) {
-  std::vector<std::string> out;
-  for (const auto& member : object.as_object()) out.emplace_back(member.key());
-  return out;
-}
-
-TaskSpec created_spec(RunningFrontend& server, std::string_view body) {
-  return server.engine.spec_of(*TaskId::parse(server.create(body)));
-}
+TaskSpec created_spec(RunningApi& server, std::string_view body) { return server.spec_of(server.create(body)); }
 
 }  // namespace
 
 TEST_CASE("an immediate task is accepted with 202 and its ids") {
-  RunningFrontend server;
+  RunningApi server;
   const auto reply = server.client().post("/api/v1/tasks", R"({"url":"https://example.com/hook"})");
   CHECK(reply.status == 202);
   CHECK(reply.header("Content-Type") == "application/json");
@@ -33,20 +27,25 @@ TEST_CASE("an immediate task is accepted with 202 and its ids") {
 }
 
 TEST_CASE("a delayed task is due its delay after now") {
-  RunningFrontend server;
-  const auto delay =
-      GENERATE(as<std::pair<std::string, std::string>>{}, std::pair{"\"30s\"", "2026-01-15T12:00:30.000Z"},
-               std::pair{"\"5m\"", "2026-01-15T12:05:00.000Z"}, std::pair{"\"2h\"", "2026-01-15T14:00:00.000Z"},
-               std::pair{"\"1d\"", "2026-01-16T12:00:00.000Z"}, std::pair{"\"007s\"", "2026-01-15T12:00:07.000Z"},
-               std::pair{"\"366d\"", "2027-01-16T12:00:00.000Z"}, std::pair{"90", "2026-01-15T12:01:30.000Z"});
-  const auto reply =
-      server.client().post("/api/v1/tasks", R"({"url":"https://example.com","delay":)" + delay.first + "}");
-  CHECK(reply.status == 202);
-  CHECK(reply.json().at("data").at("scheduled_for").as_string() == delay.second);
+  RunningApi server;
+  for (const auto& [delay, due] : std::vector<std::pair<std::string, std::string>>{
+           {"\"30s\"", "2026-01-15T12:00:30.000Z"},
+           {"\"5m\"", "2026-01-15T12:05:00.000Z"},
+           {"\"2h\"", "2026-01-15T14:00:00.000Z"},
+           {"\"1d\"", "2026-01-16T12:00:00.000Z"},
+           {"\"007s\"", "2026-01-15T12:00:07.000Z"},
+           {"\"366d\"", "2027-01-16T12:00:00.000Z"},
+           {"90", "2026-01-15T12:01:30.000Z"},
+       }) {
+    INFO(delay);
+    const auto reply = server.client().post("/api/v1/tasks", R"({"url":"https://example.com","delay":)" + delay + "}");
+    CHECK(reply.status == 202);
+    CHECK(reply.json().at("data").at("scheduled_for").as_string() == due);
+  }
 }
 
 TEST_CASE("a task for a time is due then, in any offset and under either name") {
-  RunningFrontend server;
+  RunningApi server;
   const auto field = GENERATE("run_at", "scheduled_at");
   const auto reply = server.client().post("/api/v1/tasks", R"({"url":"https://example.com",")" + std::string(field) +
                                                                R"(":"2026-01-15T15:30:00.25+02:00"})");
@@ -55,14 +54,14 @@ TEST_CASE("a task for a time is due then, in any offset and under either name") 
 }
 
 TEST_CASE("a time up to five minutes ago is accepted") {
-  RunningFrontend server;
+  RunningApi server;
   CHECK(server.client()
             .post("/api/v1/tasks", R"({"url":"https://example.com","run_at":"2026-01-15T11:55:00Z"})")
             .status == 202);
 }
 
 TEST_CASE("a cron task is created with 201 and the keys of the contract in order") {
-  RunningFrontend server;
+  RunningApi server;
   const auto field = GENERATE("cron", "cron_expression");
   const auto reply = server.client().post(
       "/api/v1/tasks", R"({"url":"https://example.com",")" + std::string(field) + R"(":"*/5 * * * *"})");
@@ -103,7 +102,7 @@ TEST_CASE("a cron task is created with 201 and the keys of the contract in order
 }
 
 TEST_CASE("a cron task has the defaults of its kind") {
-  RunningFrontend server;
+  RunningApi server;
   const auto data =
       server.client().post("/api/v1/tasks", R"({"url":"https://example.com","cron":"@daily"})").json().at("data");
   CHECK(data.at("method") == "GET");
@@ -120,7 +119,7 @@ TEST_CASE("a cron task has the defaults of its kind") {
 }
 
 TEST_CASE("a one-time task has the defaults of its kind") {
-  RunningFrontend server;
+  RunningApi server;
   const auto id = server.create(R"({"url":"https://example.com"})");
   const auto data = server.client().get("/api/v1/tasks/" + id).json().at("data");
   CHECK(data.at("method") == "POST");
@@ -133,7 +132,7 @@ TEST_CASE("a one-time task has the defaults of its kind") {
 }
 
 TEST_CASE("every field that is given is kept") {
-  RunningFrontend server;
+  RunningApi server;
   const auto spec = created_spec(server, R"({"url":"  https://example.com/a?b=c \n","name":"Grüße","method":"PATCH",
     "headers":{"X-A":"1","X-B":2,"X-C":true,"X-D":1.5},"body":"hello","cron":"0 9 * * 1","timezone":"Europe/Berlin",
     "timeout_ms":1000,"retry_attempts":10,"retry_delay":"30s","retry_max_delay":7200,"expires_in":"1d",
@@ -169,12 +168,12 @@ TEST_CASE("every field that is given is kept") {
 }
 
 TEST_CASE("a task may be wrapped in an object") {
-  RunningFrontend server;
+  RunningApi server;
   CHECK(created_spec(server, R"({"task":{"url":"https://example.com","queue":"q"}})").queue == "q");
 }
 
 TEST_CASE("null is the default for every field but the URL") {
-  RunningFrontend server;
+  RunningApi server;
   const auto spec =
       created_spec(server, R"({"url":"https://example.com","name":null,"method":null,"headers":null,"body":null,
     "cron":null,"timezone":null,"delay":null,"run_at":null,"timeout_ms":null,"retry_attempts":null,"retry_delay":null,
@@ -189,7 +188,7 @@ TEST_CASE("null is the default for every field but the URL") {
 }
 
 TEST_CASE("empty texts are no value where a value is optional") {
-  RunningFrontend server;
+  RunningApi server;
   const auto spec = created_spec(server, R"({"url":"https://example.com","name":"","queue":"","callback_url":"",
     "on_failure_url":" ","on_recovery_url":"","expected_status_codes":"","expected_body_pattern":""})");
   TaskSpec wanted;
@@ -200,13 +199,13 @@ TEST_CASE("empty texts are no value where a value is optional") {
 }
 
 TEST_CASE("one-time tasks take cron-only fields at their defaults") {
-  RunningFrontend server;
+  RunningApi server;
   CHECK_NOTHROW(server.create(
       R"({"url":"https://example.com","enabled":true,"timezone":"UTC","misfire":"last","overlap":"allow","schedule_type":"once"})"));
 }
 
 TEST_CASE("an object as body is sent as JSON with its content type") {
-  RunningFrontend server;
+  RunningApi server;
   const auto spec =
       created_spec(server, R"({"url":"https://example.com","body":{"a":[1,2.5,-3e2,"x\n\u0001é",null,true],"b":{}}})");
   CHECK(spec.body == R"({"a":[1,2.5,-300.0,"x\n\u0001é",null,true],"b":{}})");
@@ -214,7 +213,7 @@ TEST_CASE("an object as body is sent as JSON with its content type") {
 }
 
 TEST_CASE("a content type of the task's own stays with a JSON body") {
-  RunningFrontend server;
+  RunningApi server;
   const auto spec = created_spec(
       server, R"({"url":"https://example.com","body":[1],"headers":{"content-type":"application/x+json"}})");
   CHECK(spec.body == "[1]");
@@ -222,7 +221,7 @@ TEST_CASE("a content type of the task's own stays with a JSON body") {
 }
 
 TEST_CASE("the largest values are accepted") {
-  RunningFrontend server;
+  RunningApi server;
   std::string umlauts;
   for (int i = 0; i < 255; ++i) umlauts += "ü";
   const auto body = boost::json::serialize(
@@ -238,12 +237,12 @@ TEST_CASE("the largest values are accepted") {
 }
 
 TEST_CASE("the last of two equal keys counts") {
-  RunningFrontend server;
+  RunningApi server;
   CHECK(created_spec(server, R"({"url":"https://example.com","queue":"a","queue":"b"})").queue == "b");
 }
 
 TEST_CASE("a triggered task gets an execution of its own") {
-  RunningFrontend server;
+  RunningApi server;
   const auto id = server.create(R"({"url":"https://example.com","cron":"@daily","enabled":false})");
   const auto reply = server.client().post("/api/v1/tasks/" + id + "/trigger", "");
   CHECK(reply.status == 202);
@@ -251,4 +250,66 @@ TEST_CASE("a triggered task gets an execution of its own") {
   CHECK(reply.json().at("message") == "Task triggered successfully");
   const auto execution = std::string(reply.json().at("data").at("execution_id").as_string());
   CHECK(server.client().get("/api/v1/executions/" + execution).status == 200);
+}
+
+TEST_CASE("a task without a name is named after its URL and its time") {
+  RunningApi server;
+  const auto name = [&](const std::string& fields) {
+    return text_of(server.task(server.create(R"({"url":"https://example.com/x")" + fields + "}")).at("name"));
+  };
+  CHECK(name("") == "https://example.com/x · 15 Jan, 12:00");
+  CHECK(name(R"(,"delay":"18d")") == "https://example.com/x · 02 Feb, 12:00");
+  CHECK(name(R"(,"name":" ")") == "https://example.com/x · 15 Jan, 12:00");
+  CHECK(name(R"(,"cron":"@daily")") == "Cron: https://example.com/x");
+}
+
+TEST_CASE("a name that is made is cut to what a name may be") {
+  RunningApi server;
+  const std::string url = "https://example.com/" + std::string(400, 'x');
+  const auto once = text_of(server.task(server.create(R"({"url":")" + url + "\"}")).at("name"));
+  CHECK(once.size() <= 255);
+  CHECK(once.ends_with("x · 15 Jan, 12:00"));
+  const auto cron = text_of(server.task(server.create(R"({"url":")" + url + R"(","cron":"@daily"})")).at("name"));
+  CHECK(cron == "Cron: " + url.substr(0, 249));
+}
+
+TEST_CASE("ids are UUIDs of version 7 and ascend in the order of creation") {
+  RunningApi server;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) {
+    const auto data = server.client().post("/api/v1/tasks", R"({"url":"https://example.com"})").json().at("data");
+    ids.push_back(text_of(data.at("task_id")));
+    ids.push_back(text_of(data.at("execution_id")));
+  }
+  CHECK(std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>{}) == ids.end());
+  for (const auto& id : ids) CHECK(id[14] == '7');
+}
+
+TEST_CASE("a time that is slightly past is due at once") {
+  RunningApi server;
+  const auto id = server.create(R"({"url":"https://example.com","run_at":"2026-01-15T11:56:00Z"})");
+  server.run(id);
+  CHECK(format_rfc3339(server.clock.now()) == "2026-01-15T12:00:00.000Z");
+  CHECK(server.executions_of(id).at(0).at("scheduled_for") == "2026-01-15T11:56:00.000Z");
+}
+
+TEST_CASE("times are whole milliseconds and never earlier than was asked for") {
+  RunningApi server;
+  const auto id = server.create(R"({"url":"https://example.com","run_at":"2026-01-15T13:00:00.000001Z"})");
+  CHECK(server.task(id).at("scheduled_at") == "2026-01-15T13:00:00.001Z");
+  CHECK(server.executions_of(id).at(0).at("scheduled_for") == "2026-01-15T13:00:00.001Z");
+}
+
+TEST_CASE("any text is given back as it came") {
+  RunningApi server;
+  const std::string text = "\xf0\x9f\x98\x80 'quoted' \"\\ \x01\x7f \xe2\x80\xa8 %s {} $1 ; --";
+  const boost::json::object given{
+      {"url", "https://example.com"}, {"name", text}, {"queue", text}, {"expected_body_pattern", text}, {"body", text}};
+  const auto task = server.task(server.create(boost::json::serialize(given)));
+  for (const std::string field : {"name", "queue", "expected_body_pattern", "body"}) {
+    INFO(field);
+    CHECK(text_of(task.at(field)) == text);
+  }
+  const auto with_nul = server.create(R"({"url":"https://example.com","body":"a\u0000b"})");
+  CHECK(text_of(server.task(with_nul).at("body")) == std::string("a\0b", 3));
 }
