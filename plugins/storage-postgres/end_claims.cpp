@@ -3,12 +3,13 @@
 
 namespace punctual::postgres {
 
-// The other functions use id_floor, lower_lines and free_caps too. end_claims takes either claims or a node, whose rescue it
+// Without a time zone, and so without the settings of the session, id_floor is expanded where it is used instead of being
+// called for every row. The other functions use id_floor, lower_lines and free_caps too. end_claims takes either claims or a node, whose rescue it
 // is. A returned execution whose task has been deleted meanwhile is cancelled.
 const std::string end_claims_function = R"sql(
 create or replace function id_floor(at timestamptz) returns uuid
 language sql immutable parallel safe
-return (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+return (lpad(to_hex(floor(extract(epoch from at at time zone 'UTC') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 
 -- Lines that may go on, each with the earliest instant.
 create or replace function lower_lines(l_organization uuid[], l_name text[], l_at timestamptz[]) returns void
@@ -66,13 +67,21 @@ begin
     into v_id, v_task, v_organization, v_queue, v_counted, v_due
     from claim;
   else
-    with claim as materialized (
-      select id, task_id, organization_id, queue, counted, scheduled_for
+    -- Found first and then locked in the order of the ids: asked for in this order, they are looked for in the wrong index.
+    with found as materialized (
+      select id
       from executions
       where node_id = p_node
         and status = 'running'
-      order by id
-      for update
+    ), claim as materialized (
+      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
+      from (select id from found order by id) named
+      join lateral (
+        select *
+        from executions
+        where executions.id = named.id
+          and executions.node_id is not distinct from p_node
+        for update) held on true
     )
     select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
       array_agg(scheduled_for)
@@ -89,7 +98,9 @@ begin
   from unnest(v_id) as freed (id)
   where executions.id = freed.id;
 
-  perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
+  perform
+    from (select distinct id from unnest(v_task) as id order by id) named
+    join lateral (select from tasks where tasks.id = named.id for no key update) locked on true;
   update executions_keep
   set status = 'cancelled', finished_at = gone.deleted_at
   from (
