@@ -183,7 +183,9 @@ begin
         update executions_keep
         set status = 'running', node_id = p_node, claim_token = p_token, holds = true
         where executions_keep.id = any (v_head_id)
-          and executions_keep.status = 'pending'
+          -- Pending, in words that no partial index answers to: a plan made while there was nothing would walk one.
+          and executions_keep.claim_token is null
+          and executions_keep.finished_at is null
         returning executions_keep.id
       )
       select v_ids || coalesce(array_agg(taken.id), '{}') into v_ids from taken;
