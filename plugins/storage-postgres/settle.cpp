@@ -186,7 +186,7 @@ std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlem
   parameters.add_each(headers, [](const std::string& lines) { return Bytes{lines}; });
   add([](const Settlement& s) { return s.response_body ? std::optional(Bytes{*s.response_body}) : std::nullopt; });
   add([](const Settlement& s) { return s.request_method; });
-  add([](const Settlement& s) { return std::string_view(s.request_url); });
+  add_text([](const Settlement& s) { return storable(s.request_url); });
   add([](const Settlement& s) { return s.retry ? std::optional(s.retry->id) : std::nullopt; });
   add([](const Settlement& s) { return s.retry ? std::optional(s.retry->scheduled_for) : std::nullopt; });
   add([](const Settlement& s) { return s.disable ? std::optional(s.disable->at) : std::nullopt; });

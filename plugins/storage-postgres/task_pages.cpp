@@ -1,6 +1,7 @@
 #include "task_pages.hpp"
 
 #include "rows.hpp"
+#include "stored_text.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -92,6 +93,9 @@ std::optional<Task> lock_task(Session& session, OrganizationId organization, Tas
   return only(session.run(sql, id, organization));
 }
 
-Page<Task> list_tasks(Session& session, const TaskQuery& query) { return TaskList(session, query).page(); }
+Page<Task> list_tasks(Session& session, const TaskQuery& query) {
+  if (!is_storable(query.queue.value_or("")) || !is_storable(query.name_prefix.value_or(""))) return {};
+  return TaskList(session, query).page();
+}
 
 }  // namespace punctual::postgres
