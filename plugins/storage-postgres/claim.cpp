@@ -12,8 +12,9 @@ namespace punctual::postgres {
 //   own and so with a snapshot that has all that was committed before the lock, the first rows of each line: those that run
 //   or wait for a retry come first, so nothing behind them is looked at.
 // - Everything else straight from the index of due executions, when all that is due fits and nothing limits it.
-// - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, and
-//   each gives its earliest. Those with a cap have their count locked first, and give only what is due by now.
+// - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, from
+//   the one behind the last that had a turn until there are as many as places, and each gives its earliest. Those with a
+//   cap have their count locked first, and give only what is due by now.
 // The first row returned holds nothing but next_due.
 const std::string claim_work_function = R"sql(
 create or replace function claim_work(
@@ -38,6 +39,7 @@ declare
   v_ready integer;
   v_free integer;
   v_simple boolean;
+  v_last_organization constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
   v_organization uuid[];
   v_quota integer[];
   v_capped uuid[] := '{}';
@@ -67,33 +69,33 @@ begin
     limit p_limit + 1) ready;
   if v_ready > p_limit and p_limit > 0 then
     with recursive found as (
-      (select organization_id
-      from queues
-      where not paused
-        and ready_at is not null
-      order by organization_id, ready_at
-      limit 1)
+      select p_after as organization_id, null::timestamptz as ready_at, false as wrapped
       union all
-      select (
-        select further.organization_id
-        from queues further
-        where not further.paused
-          and further.ready_at is not null
-          and further.organization_id > found.organization_id
-        order by further.organization_id, further.ready_at
-        limit 1)
+      select further.*
       from found
-      where found.organization_id is not null
+      cross join lateral (
+        (select line.organization_id, line.ready_at, found.wrapped
+        from queues line
+        where not line.paused
+          and line.ready_at is not null
+          and line.organization_id > found.organization_id
+          and line.organization_id <= case when found.wrapped then p_after else v_last_organization end
+        order by line.organization_id, line.ready_at
+        limit 1)
+        union all
+        (select line.organization_id, line.ready_at, true
+        from queues line
+        where not found.wrapped
+          and not line.paused
+          and line.ready_at is not null
+          and line.organization_id <= p_after
+        order by line.organization_id, line.ready_at
+        limit 1)
+        limit 1) further
     )
-    select array_agg(found.organization_id order by found.organization_id <= p_after, found.organization_id)
+    select array_agg(organization_id)
     into v_organization
-    from found
-    where exists (
-      select
-      from queues line
-      where line.organization_id = found.organization_id
-        and not line.paused
-        and line.ready_at <= p_now);
+    from (select organization_id from found where ready_at <= p_now limit p_limit) found;
     select array_agg(line.organization_id), array_agg(line.name), array_agg(line.concurrency)
     into v_line_organization, v_line_name, v_line_concurrency
     from (
@@ -183,47 +185,54 @@ begin
         update executions_keep
         set status = 'running', node_id = p_node, claim_token = p_token, holds = true
         where executions_keep.id = any (v_head_id)
-          and executions_keep.status = 'pending'
+          -- Pending, in words that no partial index answers to: a plan made while there was nothing would walk one.
+          and executions_keep.claim_token is null
+          and executions_keep.finished_at is null
         returning executions_keep.id
       )
       select v_ids || coalesce(array_agg(taken.id), '{}') into v_ids from taken;
     end if;
   elsif p_limit > 0 then
     with recursive found as (
-      (select organization_id
-      from executions_keep
-      where status = 'pending'
-        and queue is null
-      order by organization_id, scheduled_for
-      limit 1)
+      select p_after as organization_id, null::timestamptz as scheduled_for, false as wrapped
       union all
-      select (
-        select further.organization_id
-        from executions_keep further
-        where further.status = 'pending'
-          and further.queue is null
-          and further.organization_id > found.organization_id
-        order by further.organization_id, further.scheduled_for
-        limit 1)
+      select further.*
       from found
-      where found.organization_id is not null
-    ), with_work as (
-      select found.organization_id
-      from found
-      where exists (
-        select
+      cross join lateral (
+        (select due.organization_id, due.scheduled_for, found.wrapped
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
-          and due.organization_id = found.organization_id
+          and due.organization_id > found.organization_id
+          and due.organization_id <= case when found.wrapped then p_after else v_last_organization end
           and due.scheduled_for >= p_floor
-          and due.scheduled_for <= p_horizon)
-      union
-      select unnest(v_head_organization)
+        order by due.organization_id, due.scheduled_for
+        limit 1)
+        union all
+        (select due.organization_id, due.scheduled_for, true
+        from executions_keep due
+        where not found.wrapped
+          and due.status = 'pending'
+          and due.queue is null
+          and due.organization_id <= p_after
+          and due.scheduled_for >= p_floor
+        order by due.organization_id, due.scheduled_for
+        limit 1)
+        limit 1) further
+    ), with_work as (
+      select organization_id
+      from found
+      where scheduled_for <= p_horizon
+        and organization_id not in (select caps.organization_id from caps where used >= most)
+        and organization_id not in (
+          select named.organization_id
+          from unnest(s_organization, s_most) as named (organization_id, most)
+          where named.most <= 0)
+      limit p_limit
     )
     select array_agg(organization_id order by organization_id <= p_after, organization_id)
     into v_organization
-    from with_work;
+    from (select organization_id from with_work union select unnest(v_head_organization)) found;
 
     if v_organization is not null then
       select array_agg(coalesce(named.most, p_share) order by turn.ord)

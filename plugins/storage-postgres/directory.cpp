@@ -1,6 +1,7 @@
 #include "directory.hpp"
 
 #include "punctual/errors.hpp"
+#include "stored_text.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -88,6 +89,7 @@ void PostgresDirectory::create_key(const ApiKey& key) {
 }
 
 std::optional<KeyOwner> PostgresDirectory::find_key(std::string_view public_id) {
+  if (!is_storable(public_id)) return std::nullopt;
   static const std::string sql = key_columns + R"sql(, organizations.id, organizations.name,
       organizations.signing_secrets, organizations.inserted_at, caps.most
     from api_keys

@@ -3,12 +3,15 @@
 
 namespace punctual::postgres {
 
-// The other functions use id_floor, lower_lines and free_caps too. end_claims takes either claims or a node, whose rescue it
-// is. A returned execution whose task has been deleted meanwhile is cancelled.
+// Without a time zone, and so without the settings of the session, id_floor is expanded where it is used instead of being
+// called for every row. The other functions use id_floor, lower_lines and free_caps too.
+//
+// end_claims takes either claims or a node, whose rescue it is. Tasks are locked before executions, as changes of tasks take
+// them. A returned execution whose task has been deleted meanwhile is cancelled.
 const std::string end_claims_function = R"sql(
 create or replace function id_floor(at timestamptz) returns uuid
 language sql immutable parallel safe
-return (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+return (lpad(to_hex(floor(extract(epoch from at at time zone 'UTC') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 
 -- Lines that may go on, each with the earliest instant.
 create or replace function lower_lines(l_organization uuid[], l_name text[], l_at timestamptz[]) returns void
@@ -38,6 +41,16 @@ as $function$
   where caps.organization_id = freed.organization_id;
 $function$;
 
+create or replace function lock_tasks(t_id uuid[]) returns void
+language plpgsql
+as $function$
+begin
+  perform
+    from (select distinct id from unnest(t_id) as id order by id) named
+    join lateral (select from tasks where tasks.id = named.id for no key update) locked on true;
+end
+$function$;
+
 create or replace function end_claims(c_id uuid[], c_token bigint[], p_node uuid) returns bigint
 language plpgsql
 as $function$
@@ -50,7 +63,6 @@ declare
   v_counted boolean[];
   v_due timestamptz[];
 begin
-  -- Tasks before executions, as changes of tasks take them.
   if p_node is null then
     select array_agg(held.task_id)
     into v_task
@@ -61,7 +73,7 @@ begin
       where executions.id = named.id
         and executions.claim_token is not distinct from named.token
       limit 1) held on true;
-    perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
+    perform lock_tasks(v_task);
     with claim as materialized (
       select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
       from (select * from unnest(c_id, c_token) as named (id, token) order by id) named
@@ -77,15 +89,22 @@ begin
     into v_id, v_task, v_organization, v_queue, v_counted, v_due
     from claim;
   else
-    v_task := array(select task_id from executions where node_id = p_node and status = 'running');
-    perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
+    select array_agg(id), array_agg(task_id)
+    into v_id, v_task
+    from executions
+    where node_id = p_node
+      and status = 'running';
+    perform lock_tasks(v_task);
+    -- Locked in the order of the ids: asked for in this order, they would be looked for in the wrong index.
     with claim as materialized (
-      select id, task_id, organization_id, queue, counted, scheduled_for
-      from executions
-      where node_id = p_node
-        and status = 'running'
-      order by id
-      for update
+      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
+      from (select id from unnest(v_id) as id order by id) named
+      join lateral (
+        select *
+        from executions
+        where executions.id = named.id
+          and executions.node_id is not distinct from p_node
+        for update) held on true
     )
     select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
       array_agg(scheduled_for)

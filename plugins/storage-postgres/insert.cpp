@@ -31,9 +31,6 @@ declare
   v_losers bigint[] := '{}';
   v_found bigint;
   v_claims bigint;
-  v_line_organization uuid[];
-  v_line_name text[];
-  v_line_tail timestamptz[];
 begin
   if exists (
     select
@@ -51,19 +48,16 @@ begin
 
   if exists (select from unnest(k_key) key where key is not null) then
     with offered as materialized (
-      select *
+      select *, row_number() over (partition by organization_id, key order by ord) as use
       from unnest(t_id, t_organization, k_key, k_request, k_at, k_status, k_body)
         with ordinality as i (id, organization_id, key, request, at, status, body, ord)
       where key is not null
         and not exists (select from tasks where tasks.id = i.id)
-    ), first_use as materialized (
-      select distinct on (organization_id, key) *
-      from offered
-      order by organization_id, key, ord
     ), won as (
       insert into replies as stored (organization_id, key, request, at, status, body)
       select organization_id, key, request, at, status, body
-      from first_use
+      from offered
+      where use = 1
       order by organization_id, key
       on conflict (organization_id, key) do update
       set request = excluded.request, at = excluded.at, status = excluded.status, body = excluded.body
@@ -73,11 +67,8 @@ begin
     select coalesce(array_agg(ord), '{}')
     into v_losers
     from offered
-    where not exists (
-      select
-      from won
-      join first_use using (organization_id, key)
-      where first_use.ord = offered.ord);
+    where use > 1
+      or (organization_id, key) not in (select organization_id, key from won); -- hashed, where a join takes turns over all
     if cardinality(v_losers) > 0 then
       return query
         select i.ord, case when stored.request = i.request then 'replayed' else 'key_reused' end, stored.status,
@@ -94,21 +85,15 @@ begin
 
   if exists (select from unnest(t_queue) queue where queue is not null) then
     -- From here on nobody else stores in these lines, so that places are given in the order of the commits.
-    with line as (
-      insert into queues as line (organization_id, name, tail, ready_at)
-      select i.organization_id, i.queue, max(i.due) filter (where i.due <= i.inserted), min(i.due)
-      from unnest(t_organization, t_queue, e_due, t_inserted) as i (organization_id, queue, due, inserted)
-      where i.queue is not null
-        and i.due is not null
-      group by i.organization_id, i.queue
-      order by i.organization_id, i.queue
-      on conflict (organization_id, name) do update
-      set tail = greatest(line.tail, excluded.tail), ready_at = least(line.ready_at, excluded.ready_at)
-      returning line.organization_id, line.name, line.tail
-    )
-    select array_agg(organization_id), array_agg(name), array_agg(tail)
-    into v_line_organization, v_line_name, v_line_tail
-    from line;
+    insert into queues as line (organization_id, name, tail, ready_at)
+    select i.organization_id, i.queue, max(i.due) filter (where i.due <= i.inserted), min(i.due)
+    from unnest(t_organization, t_queue, e_due, t_inserted) as i (organization_id, queue, due, inserted)
+    where i.queue is not null
+      and i.due is not null
+    group by i.organization_id, i.queue
+    order by i.organization_id, i.queue
+    on conflict (organization_id, name) do update
+    set tail = greatest(line.tail, excluded.tail), ready_at = least(line.ready_at, excluded.ready_at);
   end if;
 
   v_lower := (select lower from leaves order by lower limit 1);
@@ -161,8 +146,12 @@ begin
       case when is_claimed and execution_id >= v_lower and execution_id < v_upper then 'w' else 'k' end::"char",
       is_claimed, false, queue
     from born
-    left join unnest(v_line_organization, v_line_name, v_line_tail) as line (organization_id, name, tail)
-      on line.organization_id = born.organization_id and line.name = born.queue
+    left join lateral (
+      select tail
+      from queues
+      where queues.organization_id = born.organization_id
+        and queues.name = born.queue
+      limit 1) line on true
     order by ord
     returning claim_token
   )

@@ -96,7 +96,9 @@ void cancel_pending(Session& session, std::span<const LiveExecution> executions,
     update executions_keep
     set status = 'cancelled', finished_at = $2
     where id = any ($1)
-      and status = 'pending')sql";
+      -- Pending, in words that no partial index answers to: a plan made while there was nothing would walk one.
+      and claim_token is null
+      and finished_at is null)sql";
   Parameters parameters;
   parameters.add_each(executions, [](const LiveExecution& one) { return one.id; });
   parameters.add(at);

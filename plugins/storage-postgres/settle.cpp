@@ -71,7 +71,7 @@ begin
   end if;
 
   if exists (select from unnest(v_ord) ord where s_retry[ord] is not null or d_at[ord] is not null) then
-    perform from tasks where tasks.id = any (v_task) order by tasks.id for no key update;
+    perform lock_tasks(v_task);
     for v_disable in
       select ended.task_id, d_at[ended.ord] as at, d_actor[ended.ord] as actor, d_action[ended.ord] as action,
         d_subject[ended.ord] as subject, d_detail[ended.ord] as detail, ended.organization_id, ended.finished
@@ -108,13 +108,8 @@ begin
         ended.attempt + 1, 'pending', 'k', same_line, false, task.queue
       from unnest(v_ord) as asked (ord)
       join lateral (select * from executions where executions.id = s_id[asked.ord] limit 1) ended on true
-      join lateral (
-        select queue
-        from tasks
-        where tasks.id = ended.task_id
-          and enabled
-          and deleted_at is null
-        limit 1) task on true
+      join lateral (select * from tasks where tasks.id = ended.task_id limit 1) task
+        on task.enabled and task.deleted_at is null
       -- It keeps the head of its line, but not where its task has gone to another.
       cross join lateral (select task.queue is not distinct from ended.queue as same_line) place
       where s_retry[asked.ord] is not null
@@ -190,7 +185,7 @@ std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlem
   parameters.add_each(headers, [](const std::string& lines) { return Bytes{lines}; });
   add([](const Settlement& s) { return s.response_body ? std::optional(Bytes{*s.response_body}) : std::nullopt; });
   add([](const Settlement& s) { return s.request_method; });
-  add([](const Settlement& s) { return std::string_view(s.request_url); });
+  add_text([](const Settlement& s) { return storable(s.request_url); });
   add([](const Settlement& s) { return s.retry ? std::optional(s.retry->id) : std::nullopt; });
   add([](const Settlement& s) { return s.retry ? std::optional(s.retry->scheduled_for) : std::nullopt; });
   add([](const Settlement& s) { return s.disable ? std::optional(s.disable->at) : std::nullopt; });

@@ -16,10 +16,10 @@
 
 namespace punctual::postgres {
 
-// A row that the database will never take.
-class RowRefused : public Error {
+// A row that the database will never take: the mistake of whoever sent it.
+class RowRefused : public Invalid {
  public:
-  using Error::Error;
+  explicit RowRefused(const std::string& what) : Invalid("request", "cannot be stored (" + what + ")") {}
 };
 
 // Nothing took place, and the same transaction may succeed at once.

@@ -44,4 +44,13 @@ std::string storable(std::string_view text) {
   return out;
 }
 
+bool is_storable(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = character_length(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 }  // namespace punctual::postgres

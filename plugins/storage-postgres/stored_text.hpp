@@ -9,4 +9,7 @@ namespace punctual::postgres {
 // `text` with every byte that cannot be stored replaced by "?".
 [[nodiscard]] std::string storable(std::string_view text);
 
+// Whether it can be stored as it is. What cannot is nowhere to be found.
+[[nodiscard]] bool is_storable(std::string_view text);
+
 }  // namespace punctual::postgres

@@ -152,7 +152,8 @@ void delete_tasks(Session& session, std::span<const TaskId> tasks, Time now) {
   static const std::string sql = R"sql(
     update tasks
     set deleted_at = $2, updated_at = $2, next_run_at = null
-    where id = any ($1))sql";
+    from unnest($1::uuid[]) as named (id)
+    where tasks.id = named.id)sql";
   Parameters parameters;
   parameters.add_each(tasks, [](TaskId task) { return task; });
   parameters.add(now);
@@ -163,16 +164,15 @@ void delete_tasks(Session& session, std::span<const TaskId> tasks, Time now) {
 std::vector<TaskId> waiting_in_queue(Session& session, const TaskWrite& write, std::string_view queue) {
   static const std::string sql = R"sql(
     select tasks.id
-    from tasks
-    where tasks.id = any (array(
-        select distinct task_id
-        from executions_keep
-        where organization_id = $1
-          and queue = $2
-          and status in ('pending', 'running')))
-      and deleted_at is null
-    order by tasks.id
-    for no key update)sql";
+    from (
+      select distinct task_id
+      from executions_keep
+      where organization_id = $1
+        and queue = $2
+        and status in ('pending', 'running')
+      order by task_id) waits
+    join lateral (select id, deleted_at from tasks where tasks.id = waits.task_id for no key update) tasks
+      on tasks.deleted_at is null)sql";
   const Rows rows = session.run(sql, write.organization_id, queue);
   std::vector<TaskId> tasks;
   for (std::size_t at = 0; at < rows.size(); ++at) tasks.push_back(rows.get<TaskId>(at, 0));

@@ -130,16 +130,18 @@ TEST_CASE_METHOD(EngineFixture, "more due work than there is room for is sent as
   server.transport().answer_with(std::nullopt);
   std::vector<ExecutionId> ids;
   for (int i = 0; i < 10; ++i) {
+    // The first three fill the server, in whatever order.
+    if (i == 3) REQUIRE(server.transport().wait_started(3));
     ids.push_back(*create(server, task()).execution_id);
     clock.advance(1ms);
   }
-  REQUIRE(server.transport().wait_started(3));
   std::this_thread::sleep_for(20ms);
   CHECK(server.transport().started().size() == 3);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     REQUIRE(server.transport().wait_started(i + 1));
-    CHECK(server.transport().started().at(i).id == ids[i]);
-    server.transport().finish(ids[i], 200);
+    const auto started = server.transport().started().at(i).id;
+    if (i >= 3) CHECK(started == ids[i]);
+    server.transport().finish(started, 200);
   }
   CHECK(reaches(server, ids.back(), ExecutionStatus::success));
 }

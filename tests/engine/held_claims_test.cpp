@@ -93,7 +93,7 @@ TEST_CASE("a claim revoked while its task is held is never sent") {
 
 TEST_CASE("a claim revoked before its result arrives is dropped when it does") {
   HeldClaims held{10};
-  held.begin_claim();
+  (void)held.begin_claim(1);
   {
     HeldClaims::Hold hold(held, {}, task(1));
     const ClaimRef revoked = ref(1);
@@ -119,7 +119,7 @@ TEST_CASE("a new claim takes the place of a waiting one that storage has voided"
   held.absorb(list({claimed(1, start, 7), claimed(2, start, 7)}));
   HeldClaims::Hold hold(held, {}, task(1));
   CHECK(held.wait_due(clock).size() == 1);  // parks the held one
-  held.begin_claim();
+  (void)held.begin_claim(1);
   held.absorb(list({claimed(1, start, 8)}));
   const ClaimRef voided = ref(1, 7);
   hold.revoke({&voided, 1});
@@ -190,12 +190,21 @@ TEST_CASE("waiting for idleness ends when the last one is settled") {
 
 TEST_CASE("what a claim brings that was under way during a suspension is not taken") {
   HeldClaims held{10};
-  held.begin_claim();
+  (void)held.begin_claim(1);
   CHECK(held.suspend().empty());
   held.resume();
   held.absorb(list({claimed(1, start)}));
   CHECK_FALSE(held.knows(ref(1)));
-  held.begin_claim();
+  (void)held.begin_claim(1);
   held.absorb(list({claimed(2, start)}));
   CHECK(held.knows(ref(2)));
+}
+
+TEST_CASE("a claim under way keeps its places from work that is inserted meanwhile") {
+  HeldClaims held{3};
+  (void)held.begin_claim(2);
+  CHECK(held.expect(ref(1), {}, task(1)));
+  CHECK_FALSE(held.expect(ref(2), {}, task(2)));
+  held.absorb({});
+  CHECK(held.expect(ref(2), {}, task(2)));
 }

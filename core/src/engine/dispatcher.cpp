@@ -44,9 +44,8 @@ Time Dispatcher::claim_once() {
   const std::size_t waiting = held_.sizes().waiting;
   const std::size_t room_ahead = capacity_ / 2 > waiting ? capacity_ / 2 - waiting : 0;
   const Time horizon = room_ahead > 0 ? now + ahead_ : now;
-  auto allowed = held_.allowance(std::min(batch_, room_ahead > 0 ? room_ahead : room));
+  auto allowed = held_.begin_claim(std::min(batch_, room_ahead > 0 ? room_ahead : room));
   const std::size_t asked = allowed.limit;
-  held_.begin_claim();
   try {
     ClaimResult result =
         store_.claim({lease_.node(), ids_.next_token(), now, horizon, asked, allowed.share, std::move(allowed.shares)});

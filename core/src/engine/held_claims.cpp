@@ -36,7 +36,7 @@ std::size_t HeldClaims::State::of(OrganizationId organization) const {
 
 std::size_t HeldClaims::open_places(const State& state) const {
   const std::size_t open = capacity_ - capacity_ / 10;
-  return open > state.entries.size() ? open - state.entries.size() : 0;
+  return open > state.taken() ? open - state.taken() : 0;
 }
 
 std::size_t HeldClaims::equal_share(const State& state) const {
@@ -45,7 +45,7 @@ std::size_t HeldClaims::equal_share(const State& state) const {
 
 bool HeldClaims::expect(const ClaimRef& claim, OrganizationId organization, TaskId task) {
   auto state = state_.lock();
-  if (state->suspended || state->entries.size() >= capacity_) return false;
+  if (state->suspended || state->taken() >= capacity_) return false;
   if (open_places(*state) == 0 && state->of(organization) >= equal_share(*state)) return false;
   state->add(claim.id, Entry{organization, task, claim.token, Stage::expected, std::nullopt});
   return true;
@@ -70,27 +70,33 @@ std::size_t HeldClaims::room() {
   return capacity_ - state->entries.size();
 }
 
-HeldClaims::Allowance HeldClaims::allowance(std::size_t wanted) {
-  auto state = state_.lock();
+HeldClaims::Allowance HeldClaims::allowance(const State& state, std::size_t wanted) const {
   Allowance out;
-  if (state->suspended || state->entries.size() >= capacity_) return out;
-  out.limit = std::min(wanted, capacity_ - state->entries.size());
-  const std::size_t open = open_places(*state);
+  if (state.suspended || state.taken() >= capacity_) return out;
+  out.limit = std::min(wanted, capacity_ - state.taken());
+  const std::size_t open = open_places(state);
   if (out.limit <= open) return out;
-  const std::size_t equal = equal_share(*state);
+  const std::size_t equal = equal_share(state);
   out.share = std::max(open, equal);
-  for (const auto& [organization, number] : state->held_by) {
+  for (const auto& [organization, number] : state.held_by) {
     const std::size_t most = std::max(open, number < equal ? equal - number : 0);
     if (most < out.limit) out.shares.push_back({organization, most});
   }
   return out;
 }
 
-void HeldClaims::begin_claim() { state_.lock()->claiming = true; }
+HeldClaims::Allowance HeldClaims::begin_claim(std::size_t wanted) {
+  auto state = state_.lock();
+  Allowance out = allowance(*state, wanted);
+  state->claiming = true;
+  state->reserved = out.limit;
+  return out;
+}
 
 void HeldClaims::absorb(std::vector<Claimed> claimed) {
   auto state = state_.lock();
   state->claiming = false;
+  state->reserved = 0;
   const auto revoked = std::exchange(state->revoked, {});
   if (std::exchange(state->claim_void, false) || state->suspended) return;
   for (auto& one : claimed) {

@@ -50,9 +50,9 @@ class HeldClaims {
     std::size_t share = std::numeric_limits<std::size_t>::max();
     std::vector<Share> shares;
   };
-  [[nodiscard]] Allowance allowance(std::size_t wanted);
-  // Brackets a claim: what is revoked from here on is dropped when the claim's result is absorbed.
-  void begin_claim();
+  // Brackets a claim: the places that it may fill are kept free, and what is revoked from here on is dropped when its result
+  // is absorbed.
+  [[nodiscard]] Allowance begin_claim(std::size_t wanted);
   // Puts claimed executions into the wheel. Without result (the claim failed): absorb({}).
   void absorb(std::vector<Claimed> claimed);
   // Blocks until executions are due (they become sending) or stop() was called (empty).
@@ -135,6 +135,7 @@ class HeldClaims {
     std::map<TaskId, int> held_tasks;
     std::map<OrganizationId, int> held_organizations;
     bool claiming = false;
+    std::size_t reserved = 0;     // while claiming
     bool claim_void = false;     // suspended since the claim began: what it brings has been given back
     std::set<ClaimRef> revoked;  // while claiming
     Time trusted_until = Time::max();
@@ -145,6 +146,7 @@ class HeldClaims {
     void erase(Entries::iterator entry);
     void erase(ExecutionId id);
     [[nodiscard]] std::size_t of(OrganizationId organization) const;
+    [[nodiscard]] std::size_t taken() const { return entries.size() + reserved; }
 
     [[nodiscard]] bool is_held(const Claimed& one) const {
       return held_tasks.contains(one.task_id) || held_organizations.contains(one.organization_id);
@@ -157,6 +159,7 @@ class HeldClaims {
   // How many may be taken by whoever comes, and what each organisation may have beyond that.
   [[nodiscard]] std::size_t open_places(const State& state) const;
   [[nodiscard]] std::size_t equal_share(const State& state) const;
+  [[nodiscard]] Allowance allowance(const State& state, std::size_t wanted) const;
 
   std::size_t capacity_;
   Guarded<State> state_;
