@@ -60,7 +60,7 @@ void measure_cost(const Stage& stage) {
   Deployment deployment = stage.deploy();
   deployment.fill_finished(stage.size(244'000, 2'000));
   PostgresStore& store = *deployment.store().postgres();
-  const Load load{.rate = stage.sized(1000.0, 300.0), .duration = stage.sized(seconds{20}, seconds{1})};
+  const Load load{.rate = stage.sized(1000.0, 300.0), .duration = stage.time(seconds{20})};
   (void)run_step(stage, deployment, immediate_only, load);
   const Counters before = settled_counters(store);
   store.connect().execute("select pg_stat_statements_reset()");

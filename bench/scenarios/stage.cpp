@@ -43,7 +43,9 @@ void Stage::cpu(const std::string& what, const CpuSeconds& used, double items) c
 }
 
 void Stage::say(const std::string& what) const {
-  std::fprintf(stderr, "bench: %s: %s\n", std::string(name_of(kind_)).c_str(), what.c_str());
+  static const auto began = std::chrono::steady_clock::now();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
+  std::fprintf(stderr, "%7.1f s %s: %s\n", elapsed.count(), std::string(name_of(kind_)).c_str(), what.c_str());
 }
 
 Step run_step(const Stage& stage, Deployment& deployment, const Mix& mix, const Load& load) {

@@ -25,6 +25,8 @@ class Stage {
   [[nodiscard]] T sized(T full, T little) const {
     return brief_ ? little : full;
   }
+  // How long a measurement lasts.
+  [[nodiscard]] milliseconds time(milliseconds full) const { return sized(full, milliseconds{400}); }
   // As asked for on the command line, else `full`, or `little`.
   [[nodiscard]] std::uint32_t size(std::uint32_t full, std::uint32_t little) const {
     return size_.value_or(sized(full, little));
