@@ -78,7 +78,7 @@ double median(std::vector<double> values) {
 
 void measure_creates(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   const Created made = deployment.create(deployment.key(), {{"url", deployment.target().origin() + "/n/000000000"},
                                                             {"delay", "1h"},
                                                             {"body", R"({"order":1234,"event":"order.paid"})"}});

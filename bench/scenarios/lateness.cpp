@@ -5,7 +5,7 @@ namespace punctual::bench {
 
 void measure_lateness(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   Mix mix = timed_only;
   mix.ahead = stage.sized(milliseconds{3000}, milliseconds{500});
   const Step step = run_step(stage, deployment, mix, {.rate = 500, .duration = stage.time(seconds{30})});

@@ -6,7 +6,7 @@ namespace punctual::bench {
 
 void measure_overload(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   const milliseconds duration = stage.time(seconds{20});
   std::vector<Step> steps;
   steps.push_back(

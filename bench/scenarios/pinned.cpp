@@ -9,7 +9,7 @@ namespace punctual::bench {
 
 void measure_pinned(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   std::vector<Step> steps;
   const milliseconds step_time = stage.time(seconds{10});
   const double start = stage.sized(1000.0, 200.0);

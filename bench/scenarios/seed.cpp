@@ -21,7 +21,7 @@ bool holds(const Step& step) {
 
 void measure_seed(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   (void)run_step(stage, deployment, seed_mix, {.rate = 100, .duration = stage.time(seconds{5})});  // warm
   const std::vector<double> rates =
       stage.brief() ? std::vector<double>{500} : std::vector<double>{50, 100, 250, 300, 500};
