@@ -78,8 +78,8 @@ enum class Connections { within_limits, too_many };
 void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps,
                    Connections connections = Connections::within_limits);
 
-// Whether the server keeps up for so long with tasks that are due at once: no errors, and all results stored within a
-// second. The step is added to `steps`.
+// Whether the server keeps up for so long with tasks that are due at once: no errors, a p95 of at most 100 ms, and all
+// results stored within a second. The step is added to `steps`.
 [[nodiscard]] bool keeps_up(const Stage& stage, Deployment& deployment, double rate, milliseconds duration,
                             std::vector<Step>& steps);
 
