@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <tuple>
 
 namespace punctual::bench {
 
@@ -59,6 +60,15 @@ bool Figure::reached() const {
       break;
   }
   return value == goal->value;
+}
+
+void Figures::add(const RatePoint& point) {
+  for (auto& earlier : points_) {
+    if (earlier.series != point.series || earlier.rate != point.rate) continue;
+    if (std::tie(point.errors, point.p95) < std::tie(earlier.errors, earlier.p95)) earlier = point;
+    return;
+  }
+  points_.push_back(point);
 }
 
 void Figures::add(std::string what, const CpuSeconds& used, double items) {

@@ -45,7 +45,8 @@ struct RatePoint {
 class Figures {
  public:
   void add(Figure figure) { figures_.push_back(std::move(figure)); }
-  void add(RatePoint point) { points_.push_back(std::move(point)); }
+  // Of several attempts at one rate the best counts.
+  void add(const RatePoint& point);
   // Where the CPU went in a part of a measurement, and how many requests or tasks that was for.
   void add(std::string what, const CpuSeconds& used, double items);
 

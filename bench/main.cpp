@@ -22,8 +22,7 @@ struct Options {
   std::vector<std::string> names;
   std::string json;
   std::string plot;
-  std::optional<std::uint32_t> size;
-  bool brief = false;
+  Extent extent;
 };
 
 // A folder of this run's own, gone afterwards unless something failed. On disk, where /tmp may be in memory.
@@ -38,7 +37,7 @@ boost::json::object about_this_run(const Options& options) {
   uname(&system);
   const auto now = std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
   return {{"at", format_rfc3339(now)},
-          {"brief", options.brief},
+          {"brief", options.extent.brief},
           {"cores", std::thread::hardware_concurrency()},
           {"system", std::string(system.sysname) + " " + system.release}};
 }
@@ -59,7 +58,7 @@ bool chosen(const Options& options, const Scenario& scenario) {
 bool measure(const Options& options, Figures& figures) {
   bool complete = true;
   for (const StorageKind kind : options.storages) {
-    const Stage stage(options.place, kind, options.brief, options.size, figures);
+    const Stage stage(options.place, kind, options.extent, figures);
     for (const Scenario& scenario : scenarios()) {
       if (!chosen(options, scenario) || (kind == StorageKind::sqlite && !scenario.on_sqlite)) continue;
       stage.say("== " + std::string(scenario.name) + " (" + scenario.what + ")");
@@ -120,8 +119,10 @@ int main(int argc, char** argv) {
   app.add_option("--server", options.place.server, "The executable punctual")->check(CLI::ExistingFile);
   app.add_option("--json", options.json, "Also write what was found to this file");
   app.add_option("--plot", options.plot, "Also draw latency over rate into this SVG file");
-  app.add_option("--size", options.size, "How much the scenario stores, instead of its own measure");
-  app.add_flag("--brief", options.brief, "Little of everything: shows that it works, not how fast");
+  app.add_option("--stored", options.extent.stored, "Finished tasks that are stored beforehand, instead of 244,000");
+  app.add_option("--size", options.extent.size, "What a scenario makes many of: due tasks, deliveries in flight, …");
+  app.add_option("--seconds", options.extent.seconds, "The longest that a step of a scenario lasts");
+  app.add_flag("--brief", options.extent.brief, "Little of everything: shows that it works, not how fast");
   CLI11_PARSE(app, argc, argv);
   try {
     if (storage != "postgres") options.storages.push_back(StorageKind::sqlite);

@@ -59,9 +59,10 @@ std::filesystem::path write_script(PostgresStore& store, const Created& made, co
 }
 
 // Transactions a second.
-double run_pgbench(PostgresStore& store, const std::filesystem::path& script, seconds duration) {
-  const std::string said = output_of({store.program("pgbench").string(), "-n", "-M", "prepared", "-c", "40", "-j", "1",
-                                      "-T", std::to_string(duration.count()), "-f", script.string(), store.url()});
+double run_pgbench(PostgresStore& store, const std::filesystem::path& script, milliseconds duration) {
+  const std::string said =
+      output_of({store.program("pgbench").string(), "-n", "-M", "prepared", "-c", "40", "-j", "1", "-T",
+                 std::to_string(std::chrono::ceil<seconds>(duration).count()), "-f", script.string(), store.url()});
   const std::string before = "tps = ";
   const std::size_t at = said.find(before);
   if (at == std::string::npos) throw std::runtime_error("pgbench said: " + said);
@@ -77,14 +78,14 @@ double median(std::vector<double> values) {
 
 void measure_creates(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   const Created made = deployment.create(deployment.key(), {{"url", deployment.target().origin() + "/n/000000000"},
                                                             {"delay", "1h"},
                                                             {"body", R"({"order":1234,"event":"order.paid"})"}});
   PostgresStore* postgres = deployment.store().postgres();
   std::filesystem::path script;
   if (postgres != nullptr) script = write_script(*postgres, made, stage.place().folder);
-  const seconds duration = stage.sized(seconds{10}, seconds{1});
+  const milliseconds duration = stage.time(seconds{10});
   std::vector<double> ours;
   std::vector<double> theirs;
   std::vector<double> ratios;

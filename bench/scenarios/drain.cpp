@@ -9,7 +9,7 @@ namespace punctual::bench {
 void measure_drain(const Stage& stage) {
   const std::uint32_t count = stage.size(50'000, 1'000);
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.sized<std::uint32_t>(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   deployment.fill_due(deployment.key(), {.count = count}, R"({"order":1234,"event":"order.paid"})");
   deployment.start_server();
   const CpuMeter meter = deployment.meter();

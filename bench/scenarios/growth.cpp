@@ -8,7 +8,7 @@ namespace punctual::bench {
 
 namespace {
 
-constexpr Mix mix{.immediate = 40, .delayed = 0, .timed = 40, .list = 20, .ahead = milliseconds{1500}};
+constexpr Mix mix{.immediate = 40, .delayed = 0, .timed = 40, .list = 20, .ahead = milliseconds{1200}};
 
 struct Latencies {
   std::vector<double> create;  // p95, milliseconds
@@ -21,7 +21,7 @@ struct Latencies {
     };
     const double sum = claims("sum");
     const double count = claims("count");
-    steps.push_back(run_step(stage, deployment, mix, {.rate = 300, .duration = stage.sized(seconds{15}, seconds{1})}));
+    steps.push_back(run_step(stage, deployment, mix, {.rate = 300, .duration = stage.time(seconds{15})}));
     const LoadReport& load = steps.back().load;
     create.push_back(load.by_kind.at(static_cast<std::size_t>(RequestKind::immediate)).percentile_ms(95));
     list.push_back(load.by_kind.at(static_cast<std::size_t>(RequestKind::list)).percentile_ms(95));
@@ -48,8 +48,10 @@ void measure_growth(const Stage& stage) {
   Latencies many;
   std::vector<Step> steps;
   Latencies warm;
-  warm.add(stage, small, steps);
-  warm.add(stage, large, steps);
+  if (!stage.brief()) {
+    warm.add(stage, small, steps);
+    warm.add(stage, large, steps);
+  }
   for (int round = 0; round < stage.sized(3, 1); ++round) {
     few.add(stage, small, steps);
     many.add(stage, large, steps);

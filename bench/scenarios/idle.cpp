@@ -17,7 +17,7 @@ void measure_idle(const Stage& stage) {
   std::sort(starts.begin(), starts.end());
   std::this_thread::sleep_for(stage.sized(seconds{3}, seconds{0}));
   const CpuMeter meter = deployment.meter();
-  std::this_thread::sleep_for(stage.sized(seconds{20}, seconds{1}));
+  std::this_thread::sleep_for(stage.time(seconds{20}));
   const CpuSeconds cpu = meter.used();
   stage.figure("P11 start to ready", starts.at(starts.size() / 2), "ms", Goal{Bound::at_most, 300});
   stage.figure("P11 idle: memory", deployment.server().resident_mib(), "MiB", Goal{Bound::at_most, 40});

@@ -8,10 +8,10 @@ namespace punctual::bench {
 
 void measure_in_flight(const Stage& stage) {
   const std::uint32_t count = stage.size(10'000, 300);
-  const seconds answer_after = stage.sized(seconds{5}, seconds{1});
+  const milliseconds answer_after = stage.time(seconds{5});
   // One organisation alone never fills a server: a tenth is kept for others.
   Deployment deployment = stage.deploy({"engine.max_in_flight=" + std::to_string(count + count / 5)});
-  const std::string query = "?delay=" + std::to_string(milliseconds{answer_after}.count());
+  const std::string query = "?delay=" + std::to_string(answer_after.count());
   deployment.fill_due(deployment.key(), {.count = count, .query = query}, std::string(1024, 'x'));
   deployment.start_server();
   const CpuMeter meter = deployment.meter();

@@ -5,10 +5,10 @@ namespace punctual::bench {
 
 void measure_lateness(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   Mix mix = timed_only;
-  mix.ahead = stage.sized(milliseconds{3000}, milliseconds{1500});
-  const Step step = run_step(stage, deployment, mix, {.rate = 500, .duration = stage.sized(seconds{30}, seconds{1})});
+  mix.ahead = stage.sized(milliseconds{3000}, milliseconds{500});
+  const Step step = run_step(stage, deployment, mix, {.rate = 500, .duration = stage.time(seconds{30})});
   const TargetReport report = deployment.target().report();
   stage.figure("P6 lateness at 500/s: p50", report.lateness_p50, "ms", Goal{Bound::at_most, 3});
   stage.figure("P6 lateness at 500/s: p99", report.lateness_p99, "ms", Goal{Bound::at_most, 20});

@@ -47,7 +47,7 @@ void measure_neighbour(const Stage& stage) {
   const Goal goal{Bound::at_most, 1000};
   stage.figure(name + "slowest of those due at once", slowest_of_ten(deployment, other, *theirs, milliseconds{0}), "ms",
                goal);
-  stage.figure(name + "slowest of those due in 2 s", slowest_of_ten(deployment, other, *theirs, seconds{2}), "ms",
+  stage.figure(name + "slowest of those due soon after", slowest_of_ten(deployment, other, *theirs, seconds{2}), "ms",
                goal);
 }
 

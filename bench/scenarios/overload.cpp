@@ -6,11 +6,11 @@ namespace punctual::bench {
 
 void measure_overload(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
-  const seconds duration = stage.sized(seconds{20}, seconds{1});
+  deployment.fill_finished(stage.stored());
+  const milliseconds duration = stage.time(seconds{20});
   std::vector<Step> steps;
-  steps.push_back(run_step(stage, deployment, seed_mix,
-                           {.rate = 0, .duration = stage.sized(seconds{5}, seconds{1}), .connections = 128}));
+  steps.push_back(
+      run_step(stage, deployment, seed_mix, {.rate = 0, .duration = stage.time(seconds{5}), .connections = 128}));
   const double limit = steps.back().load.rate();
   steps.push_back(
       run_step(stage, deployment, seed_mix,
@@ -18,8 +18,7 @@ void measure_overload(const Stage& stage) {
   const double peak = static_cast<double>(deployment.server().status("VmHWM")) / 1024;
   const double backlog = steps.back().backlog_s;
   stage.cpu("overload", steps.back().cpu, static_cast<double>(steps.back().load.due));
-  steps.push_back(
-      run_step(stage, deployment, seed_mix, {.rate = limit * 0.3, .duration = stage.sized(seconds{5}, seconds{1})}));
+  steps.push_back(run_step(stage, deployment, seed_mix, {.rate = limit * 0.3, .duration = stage.time(seconds{5})}));
   const LoadReport& over = steps.at(1).load;
   const LoadReport& after = steps.at(2).load;
 

@@ -9,9 +9,9 @@ namespace punctual::bench {
 
 void measure_pinned(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   std::vector<Step> steps;
-  const seconds step_time = stage.sized(seconds{10}, seconds{1});
+  const milliseconds step_time = stage.time(seconds{10});
   const double start = stage.sized(1000.0, 200.0);
   const auto highest = [&](double from) {
     return highest_rate(stage, from, [&](double rate) { return keeps_up(stage, deployment, rate, step_time, steps); });
@@ -23,7 +23,7 @@ void measure_pinned(const Stage& stage) {
       "begin isolation level repeatable read; select count(*) from punctual.tasks; select count(*) from "
       "punctual.executions");
   stage.say("pinned");
-  const seconds pinned_for = stage.sized(seconds{300}, seconds{1});
+  const milliseconds pinned_for = stage.time(seconds{300});
   steps.push_back(
       run_step(stage, deployment, immediate_only, {.rate = std::max(start, without * 0.8), .duration = pinned_for}));
   microseconds stall{};
@@ -34,7 +34,7 @@ void measure_pinned(const Stage& stage) {
   stage.figure("P8 sustained without", without, "tasks/s");
   stage.figure("P8 sustained with a pinned horizon", with, "tasks/s");
   stage.figure("P8 with / without", without > 0 ? with / without : 0, "", Goal{Bound::at_least, 0.8});
-  stage.figure("P8 longest latency in " + std::to_string(pinned_for.count()) + " s pinned",
+  stage.figure("P8 longest latency in " + std::to_string(pinned_for.count() / 1000) + " s pinned",
                static_cast<double>(stall.count()) / 1000, "ms");
   add_soundness(stage, "P8 pinned", steps);
 }

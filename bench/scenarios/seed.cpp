@@ -21,14 +21,13 @@ bool holds(const Step& step) {
 
 void measure_seed(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
-  (void)run_step(stage, deployment, seed_mix, {.rate = 100, .duration = stage.sized(seconds{5}, seconds{1})});  // warm
+  deployment.fill_finished(stage.stored());
+  (void)run_step(stage, deployment, seed_mix, {.rate = 100, .duration = stage.time(seconds{5})});  // warm
   const std::vector<double> rates =
       stage.brief() ? std::vector<double>{500} : std::vector<double>{50, 100, 250, 300, 500};
   std::vector<Step> steps;
   for (const double rate : rates) {
-    steps.push_back(
-        run_step(stage, deployment, seed_mix, {.rate = rate, .duration = stage.sized(seconds{60}, seconds{1})}));
+    steps.push_back(run_step(stage, deployment, seed_mix, {.rate = rate, .duration = stage.time(seconds{60})}));
     stage.rates(steps.back().load, rate);
   }
   const Step& last = steps.back();
@@ -45,8 +44,7 @@ void measure_seed(const Stage& stage) {
   std::optional<Step> best;
   std::vector<Step> climbed;
   const double highest = highest_rate(stage, 1000, [&](double rate) {
-    climbed.push_back(
-        run_step(stage, deployment, seed_mix, {.rate = rate, .duration = stage.sized(seconds{10}, seconds{1})}));
+    climbed.push_back(run_step(stage, deployment, seed_mix, {.rate = rate, .duration = stage.time(seconds{10})}));
     stage.rates(climbed.back().load, rate);
     const bool held = holds(climbed.back());
     if (held) best = climbed.back();

@@ -1,6 +1,7 @@
 // Stage: what a scenario is given, and the steps that scenarios share. For one thread.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,23 +12,38 @@
 
 namespace punctual::bench {
 
+// How much is measured. What is not given, each scenario has its own measure for.
+struct Extent {
+  bool brief = false;  // only shows that it works
+  std::optional<std::uint32_t> stored;
+  std::optional<std::uint32_t> size;
+  std::optional<std::uint32_t> seconds;
+};
+
 class Stage {
  public:
-  Stage(const Place& place, StorageKind kind, bool brief, std::optional<std::uint32_t> size, Figures& figures)
-      : place_(place), kind_(kind), brief_(brief), size_(size), figures_(figures) {}
+  Stage(const Place& place, StorageKind kind, const Extent& extent, Figures& figures)
+      : place_(place), kind_(kind), extent_(extent), figures_(figures) {}
 
   [[nodiscard]] Deployment deploy(std::vector<std::string> settings = {}) const { return {place_, kind_, settings}; }
   [[nodiscard]] StorageKind kind() const { return kind_; }
   [[nodiscard]] const Place& place() const { return place_; }
-  [[nodiscard]] bool brief() const { return brief_; }
+  [[nodiscard]] bool brief() const { return extent_.brief; }
   // `full`, or `little` where it is only to be shown that it works.
   template <class T>
   [[nodiscard]] T sized(T full, T little) const {
-    return brief_ ? little : full;
+    return extent_.brief ? little : full;
   }
-  // As asked for on the command line, else `full`, or `little`.
+  // How long a measurement lasts that should last `full`.
+  [[nodiscard]] milliseconds time(milliseconds full) const {
+    if (extent_.seconds) return std::min<milliseconds>(full, seconds{*extent_.seconds});
+    return sized(full, milliseconds{400});
+  }
+  // Finished tasks that are stored before anything is measured.
+  [[nodiscard]] std::uint32_t stored() const { return extent_.stored.value_or(sized<std::uint32_t>(244'000, 2'000)); }
+  // What a scenario makes many of: `full`, or `little`.
   [[nodiscard]] std::uint32_t size(std::uint32_t full, std::uint32_t little) const {
-    return size_.value_or(sized(full, little));
+    return extent_.size.value_or(sized(full, little));
   }
 
   void figure(const std::string& name, double value, const std::string& unit, std::optional<Goal> goal = std::nullopt,
@@ -40,8 +56,7 @@ class Stage {
  private:
   const Place& place_;
   StorageKind kind_;
-  bool brief_;
-  std::optional<std::uint32_t> size_;
+  Extent extent_;
   Figures& figures_;
 };
 
@@ -63,8 +78,8 @@ enum class Connections { within_limits, too_many };
 void add_soundness(const Stage& stage, const std::string& name, const std::vector<Step>& steps,
                    Connections connections = Connections::within_limits);
 
-// Whether the server keeps up for so long with tasks that are due at once: no errors, and all results stored within a
-// second. The step is added to `steps`.
+// Whether the server keeps up for so long with tasks that are due at once: no errors, a p95 of at most 100 ms, and all
+// results stored within a second. The step is added to `steps`.
 [[nodiscard]] bool keeps_up(const Stage& stage, Deployment& deployment, double rate, milliseconds duration,
                             std::vector<Step>& steps);
 

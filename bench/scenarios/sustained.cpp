@@ -7,13 +7,14 @@ namespace punctual::bench {
 
 void measure_sustained(const Stage& stage) {
   Deployment deployment = stage.deploy();
-  deployment.fill_finished(stage.size(244'000, 2'000));
+  deployment.fill_finished(stage.stored());
   std::vector<Step> steps;
   double highest = highest_rate(stage, stage.sized(1000.0, 200.0), [&](double rate) {
-    return keeps_up(stage, deployment, rate, stage.sized(seconds{10}, seconds{1}), steps);
+    return keeps_up(stage, deployment, rate, stage.time(seconds{10}), steps);
   });
   // What holds for some seconds must hold for long.
-  while (!stage.brief() && highest > 100 && !keeps_up(stage, deployment, highest, seconds{60}, steps)) highest *= 0.95;
+  while (!stage.brief() && highest > 100 && !keeps_up(stage, deployment, highest, stage.time(seconds{60}), steps))
+    highest *= 0.95;
   stage.figure("P5 create, deliver and settle, sustained", highest, "tasks/s", Goal{Bound::at_least, 4000},
                seed_deliveries);
   const Step& last = steps.back();

@@ -18,7 +18,7 @@ void Tally::add(std::optional<std::uint32_t> number, std::optional<Time> due, Ti
   if (number && *number < numbers_kept) {
     if (counts_.size() <= *number) counts_.resize(std::max<std::size_t>(*number + std::size_t{1}, counts_.size() * 2));
     auto& count = counts_[*number];
-    if (count == 0) ++distinct_;
+    ++(count == 0 ? distinct_ : repeats_);
     if (count < 255) ++count;
   }
   if (!due) return;
@@ -42,7 +42,7 @@ void Tally::reset() {
 std::string Tally::report() const {
   return boost::json::serialize(boost::json::object{{"arrivals", arrivals_},
                                                     {"distinct", distinct_},
-                                                    {"repeats", arrivals_ - distinct_},
+                                                    {"repeats", repeats_},
                                                     {"first_us", first_.time_since_epoch().count()},
                                                     {"last_us", last_.time_since_epoch().count()},
                                                     {"waiting", waiting_},

@@ -27,6 +27,7 @@ class Tally {
   std::vector<std::uint8_t> counts_;  // by number
   std::uint64_t arrivals_ = 0;
   std::uint64_t distinct_ = 0;
+  std::uint64_t repeats_ = 0;
   std::uint64_t early_ = 0;
   microseconds earliest_{};
   Histogram lateness_;
