@@ -135,7 +135,7 @@ class HeldClaims {
     std::map<TaskId, int> held_tasks;
     std::map<OrganizationId, int> held_organizations;
     bool claiming = false;
-    std::size_t reserved = 0;     // while claiming
+    std::size_t reserved = 0;    // while claiming
     bool claim_void = false;     // suspended since the claim began: what it brings has been given back
     std::set<ClaimRef> revoked;  // while claiming
     Time trusted_until = Time::max();

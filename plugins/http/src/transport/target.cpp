@@ -93,6 +93,7 @@ std::optional<Target> Target::parse(std::string_view url) {
   target.host_ = std::move(*host);
   target.port_ = std::move(*port);
   target.secure_ = url[4] == 's' || url[4] == 'S';
+  target.has_credentials_ = url.find('@') != std::string_view::npos;
   return target;
 }
 

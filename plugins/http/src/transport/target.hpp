@@ -36,6 +36,9 @@ class Target {
     return secure_ == other.secure_ && host_ == other.host_ && port_ == other.port_;
   }
 
+  // Whether it may name a user; true also where only its path or query has an @.
+  [[nodiscard]] bool has_credentials() const noexcept { return has_credentials_; }
+
   // For CURLOPT_CURLU: what is sent is what was parsed. Valid as long as this.
   [[nodiscard]] CURLU* handle() const noexcept { return url_.get(); }
 
@@ -52,6 +55,7 @@ class Target {
   std::string port_;
   std::optional<Address> address_;
   bool secure_ = false;
+  bool has_credentials_ = false;
 };
 
 // nullopt: the target may be sent to as far as its text tells; refused: it is a literal address or a name that must not be

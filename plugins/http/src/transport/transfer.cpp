@@ -78,8 +78,12 @@ void Transfer::prepare(Steady::time_point now, Time wall_now, Lookup lookup) {
   blocked_address_.clear();
   error_text_[0] = '\0';
 
-  set_receive_buffer();
-  set_constant_options();
+  if (!configured_) {
+    set_receive_buffer();
+    set_constant_options();
+    configured_ = true;
+  }
+  clean_ = false;
   set_limits(now);
   set_request();
   set_lookup(lookup);
@@ -87,6 +91,11 @@ void Transfer::prepare(Steady::time_point now, Time wall_now, Lookup lookup) {
     sent_at_ = wall_now;
     sent_steady_ = now;
   }
+}
+
+void Transfer::forget_options() {
+  curl_easy_reset(easy());
+  configured_ = false;
 }
 
 void Transfer::set_receive_buffer() {
@@ -143,6 +152,9 @@ void Transfer::set_request() {
   set(easy(), CURLOPT_HTTP_VERSION,
       static_cast<long>(target_->secure() ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   set(easy(), CURLOPT_HTTPHEADER, headers_.list());
+  // What an earlier request may have set, before what this one sets.
+  set(easy(), CURLOPT_NOBODY, 0L);
+  set(easy(), CURLOPT_CUSTOMREQUEST, static_cast<const char*>(nullptr));
   const auto method = delivery_.method;
   if (method == Method::head) {
     set(easy(), CURLOPT_NOBODY, 1L);
@@ -163,7 +175,11 @@ void Transfer::set_request() {
 }
 
 void Transfer::set_lookup(Lookup lookup) {
-  if (lookup == Lookup::cached) return;
+  if (lookup == Lookup::cached) {
+    set(easy(), CURLOPT_RESOLVE, static_cast<curl_slist*>(nullptr));
+    set(easy(), CURLOPT_PREREQFUNCTION, static_cast<curl_prereq_callback>(nullptr));
+    return;
+  }
   // "-host:port" takes an entry out of the cache (CURLOPT_RESOLVE(3)).
   forget_address_ = "-" + target_->host() + ":" + target_->port();
   forget_node_ = {forget_address_.data(), nullptr};
@@ -197,13 +213,15 @@ std::optional<DeliveryOutcome> Transfer::redirect() {
   }
   if (!target_->same_origin(*next)) drop_private_headers(delivery_.headers);
   if (!headers_.assign(delivery_.headers)) throw std::logic_error("headers went bad on a redirect");
-  curl_easy_reset(easy());  // it points into the target that goes away
+  forget_options();  // they point into the target that goes away
   target_ = std::move(next);
   return std::nullopt;
 }
 
 DeliveryOutcome Transfer::outcome(CURLcode code, Steady::time_point now) {
   if (code == CURLE_OK || response_.gave_up_reading()) {
+    // Credentials of a URL stay with the handle, and curl may have left the middle of something in one that it gave up.
+    clean_ = code == CURLE_OK && !target_->has_credentials();
     auto out = ended(DeliveryResult::responded, {}, now);
     response_.move_into(out);
     return out;
@@ -228,8 +246,9 @@ DeliveryOutcome Transfer::ended(DeliveryResult result, std::string error, Steady
 }
 
 DeliveryCompletion Transfer::release() {
-  // What curl still points to goes away now.
-  curl_easy_reset(easy());
+  // What curl still points to goes away now. After an ordinary request that is set anew before the next one, which saves
+  // setting all the rest.
+  if (!clean_) forget_options();
   target_.reset();
   delivery_.url.clear();
   delivery_.headers.clear();

@@ -68,7 +68,7 @@ class Transfer {
   // Goes there. nullopt: prepare() is next; else the delivery has ended like this.
   [[nodiscard]] std::optional<DeliveryOutcome> redirect();
 
-  // The outcome of a transfer that curl has ended with `code`.
+  // The outcome of a transfer that curl has ended with `code`; once for each.
   [[nodiscard]] DeliveryOutcome outcome(CURLcode code, Steady::time_point now);
   // The outcome of one that is ended from here.
   [[nodiscard]] DeliveryOutcome ended(DeliveryResult result, std::string error, Steady::time_point now) const;
@@ -93,6 +93,7 @@ class Transfer {
 
   void set_receive_buffer();
   void set_constant_options();
+  void forget_options();
   void set_limits(Steady::time_point now);
   void set_request();
   void set_lookup(Lookup lookup);
@@ -105,6 +106,8 @@ class Transfer {
   const TransferRules& rules_;
   TransferListener& listener_;
   std::unique_ptr<CURL, Cleanup> easy_;
+  bool configured_ = false;  // easy_ has the constant options, and of the last request only what the next one sets anew
+  bool clean_ = false;       // the last request has left nothing in easy_ that could get into another one
   Delivery delivery_;
   DeliveryCompletion completion_;
   std::optional<Target> target_;
