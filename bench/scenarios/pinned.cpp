@@ -1,7 +1,7 @@
 // P8: the highest rate of P5 without and then with a transaction open that has read both tables, so that nothing that is
 // over can be vacuumed: dead index entries pile up where claims and results look. Meanwhile the server has a leaf to make and
 // one to drop, which the open transaction is in the way of.
-#include <thread>
+#include <algorithm>
 
 #include "postgres_store.hpp"
 #include "scenarios/scenarios.hpp"
@@ -14,26 +14,29 @@ namespace {
 constexpr seconds upkeep_interval{60};
 
 // Takes the leaf of the coming week away and adds one that is long over.
-void disarrange_leaves(testing::PostgresSession& session) {
-  session.execute("set search_path = punctual");
-  const std::string newest = session.value("select suffix from leaves order by lower desc limit 1");
-  const std::string old_since = session.value("select min(since) - interval '10 weeks' from leaves");
-  const auto floor = [&](const std::string& shift) {
-    return "'" + session.value("select id_floor(timestamptz '" + old_since + "' + interval '" + shift + "')") + "'";
-  };
-  const std::string lower = floor("0");
-  const std::string upper = floor("7 days");
-  for (const std::string table : {"tasks", "executions"}) {
-    session.execute("alter table " + table + "_weeks detach partition " + table + "_" + newest);
-    session.execute("drop table " + table + "_" + newest);
-    session.execute("create table " + table + "_old (like " + table + " including defaults including constraints)");
-    session.execute("alter table " + table + "_weeks attach partition " + table + "_old for values from (" + lower +
-                    ") to (" + upper + ")");
-  }
-  session.execute("delete from leaves where suffix = '" + newest + "'");
-  session.execute("insert into leaves (lower, upper, since, until, suffix) values (" + lower + ", " + upper + ", '" +
-                  old_since + "', timestamptz '" + old_since + "' + interval '7 days', 'old')");
-}
+constexpr auto disarrange_leaves = R"sql(
+  set search_path = punctual;
+  do $$
+  declare
+    v_newest text := (select suffix from leaves order by lower desc limit 1);
+    v_since timestamptz := (select min(since) - interval '10 weeks' from leaves);
+    v_until timestamptz := v_since + interval '7 days';
+    v_table text;
+  begin
+    foreach v_table in array array['tasks', 'executions']
+    loop
+      execute format('alter table %1$s_weeks detach partition %1$s_%2$s', v_table, v_newest);
+      execute format('drop table %s_%s', v_table, v_newest);
+      execute format('create table %1$s_old (like %1$s including defaults including constraints)', v_table);
+      execute format('alter table %1$s_weeks attach partition %1$s_old for values from (%2$L) to (%3$L)', v_table,
+        id_floor(v_since), id_floor(v_until));
+    end loop;
+    delete from leaves
+    where suffix = v_newest;
+    insert into leaves (lower, upper, since, until, suffix)
+    values (id_floor(v_since), id_floor(v_until), v_since, v_until, 'old');
+  end
+  $$)sql";
 
 double longest_ms(const LoadReport& load) {
   microseconds longest{};
@@ -67,7 +70,7 @@ void measure_pinned(const Stage& stage) {
   stage.cpu("before the horizon is pinned", steps.back().cpu, static_cast<double>(steps.back().load.due));
 
   auto session = store.connect();
-  disarrange_leaves(session);
+  session.execute(disarrange_leaves);
   session.execute(
       "begin isolation level repeatable read; select count(*) from punctual.tasks; select count(*) from "
       "punctual.executions");
