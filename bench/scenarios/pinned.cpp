@@ -76,8 +76,8 @@ void measure_pinned(const Stage& stage) {
       "punctual.executions");
   stage.say("pinned");
   const milliseconds pinned_for = stage.time(seconds{300});
-  steps.push_back(
-      run_step(stage, deployment, immediate_only, {.rate = std::max(start, without * 0.8), .duration = pinned_for}));
+  steps.push_back(run_step(stage, deployment, immediate_only, {.rate = load.rate, .duration = pinned_for}));
+  stage.cpu("while it is pinned, at the same rate", steps.back().cpu, static_cast<double>(steps.back().load.due));
   const double stall = longest_ms(steps.back().load);
   if (pinned_for > 2 * upkeep_interval) add_leaves(stage, store, "while pinned");
   const double with = highest(stage.brief() ? start : std::max(200.0, without * 0.4));
