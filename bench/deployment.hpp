@@ -19,6 +19,7 @@ struct Place {
   std::filesystem::path server;            // the executable punctual
   std::filesystem::path target;            // the executable target
   std::filesystem::path postgres_cluster;  // the folder that was given to postgres-cluster; empty: no Postgres
+  std::filesystem::path peers;             // the program that measures peers; empty: they are left out
   std::filesystem::path folder;            // of this run
 };
 

@@ -117,6 +117,8 @@ int main(int argc, char** argv) {
   app.add_option("--postgres", options.place.postgres_cluster, "The folder that was given to postgres-cluster")
       ->check(CLI::ExistingDirectory);
   app.add_option("--server", options.place.server, "The executable punctual")->check(CLI::ExistingFile);
+  app.add_option("--peers", options.place.peers, "The program that measures peers beside the drain")
+      ->check(CLI::ExistingFile);
   app.add_option("--json", options.json, "Also write what was found to this file");
   app.add_option("--plot", options.plot, "Also draw latency over rate into this SVG file");
   app.add_option("--stored", options.extent.stored, "Finished tasks that are stored beforehand, instead of 244,000");

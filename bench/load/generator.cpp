@@ -54,7 +54,9 @@ class Run {
 
  private:
   void connect_all();
+  void open_what_is_needed(Clock::time_point now);
   void open(Client& client);
+  void refused(Client& client);
   void watch(Client& client, int operation, std::uint32_t events) const;
   void send_what_is_due(Clock::time_point now);
   void send(Client& client, Clock::time_point due, Clock::time_point now);
@@ -73,6 +75,7 @@ class Run {
   std::vector<Client*> idle_;
   std::vector<Client*> closed_;
   std::size_t busy_ = 0;
+  std::size_t connecting_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t arrivals_ = 0;  // in the whole run; unbounded in a closed loop
   Clock::duration rest_{0};
@@ -101,22 +104,37 @@ void Run::watch(Client& client, int operation, std::uint32_t events) const {
   epoll_ctl(epoll_, operation, client.connection.descriptor(), &event);
 }
 
+void Run::refused(Client& client) {
+  closed_.push_back(&client);
+  reopen_at_ = Clock::now() + milliseconds{5};
+}
+
 void Run::open(Client& client) {
   if (client.connection.open()) {
     watch(client, EPOLL_CTL_ADD, EPOLLOUT);
+    ++connecting_;
   } else {
-    closed_.push_back(&client);
+    refused(client);
   }
 }
 
+// A server may end connections that it has no room for; those are opened again when a request needs one.
 void Run::connect_all() {
-  const auto limit = Clock::now() + seconds{10};
   for (auto& client : clients_) open(client);
-  while (idle_.size() < clients_.size()) {
-    if (Clock::now() > limit) throw std::runtime_error("the server takes no connections");
-    wait(Clock::now() + milliseconds{10});
-    if (Clock::now() < reopen_at_) continue;
-    for (Client* client : std::exchange(closed_, {})) open(*client);
+  const auto limit = Clock::now() + seconds{5};
+  while (connecting_ > 0 && Clock::now() < limit) wait(Clock::now() + milliseconds{10});
+  if (idle_.empty()) throw std::runtime_error("the server takes no connections");
+}
+
+// Where requests wait and connections do not suffice.
+void Run::open_what_is_needed(Clock::time_point now) {
+  if (now < reopen_at_) return;
+  const std::uint64_t waiting = load_.rate > 0 ? due_by(now) - std::min(due_by(now), sent_) : clients_.size();
+  while (connecting_ < waiting && !closed_.empty()) {
+    Client& client = *closed_.back();
+    closed_.pop_back();
+    open(client);
+    if (now < reopen_at_) return;
   }
 }
 
@@ -183,12 +201,12 @@ void Run::wait(Clock::time_point until) {
 void Run::handle(Client& client, std::uint32_t events) {
   Connection& connection = client.connection;
   if (connection.state() == Connection::State::connecting) {
+    --connecting_;
     if (connection.finish_opening()) {
       watch(client, EPOLL_CTL_MOD, EPOLLIN);
       idle_.push_back(&client);
     } else {
-      closed_.push_back(&client);
-      reopen_at_ = Clock::now() + milliseconds{5};
+      refused(client);
     }
     return;
   }
@@ -263,11 +281,9 @@ LoadReport Run::go() {
     send_what_is_due(now);
     const bool all_sent = load_.rate > 0 ? sent_ >= arrivals_ : now >= end_;
     if ((all_sent && busy_ == 0) || now >= give_up) break;
-    if (now >= reopen_at_) {
-      for (Client* client : std::exchange(closed_, {})) open(*client);
-    }
-    // Connections that were refused are tried again soon; otherwise only a reply or the next arrival matters.
-    auto next = closed_.empty() ? give_up : now + milliseconds{5};
+    if (idle_.empty()) open_what_is_needed(now);
+    // Where connections are missing, soon; otherwise only a reply or the next arrival matters.
+    auto next = closed_.empty() || !idle_.empty() ? give_up : now + milliseconds{1};
     if (load_.rate > 0 && !idle_.empty() && sent_ < arrivals_) next = std::min(next, due_time(sent_));
     if (load_.rate <= 0 && !all_sent) next = std::min(next, end_);
     if (rest_ > Clock::duration{0}) std::this_thread::sleep_until(now + rest_);

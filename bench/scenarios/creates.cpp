@@ -53,7 +53,7 @@ std::filesystem::path write_script(PostgresStore& store, const Created& made, co
   script += with_id(insert("tasks", made.task_id, ""), made.task_id);
   script += with_id(insert("executions", made.execution_id, ""), made.execution_id);
   script += "commit;\n";
-  const auto file = folder / "pgbench.sql";
+  std::filesystem::path file = folder / "pgbench.sql";
   std::ofstream(file) << script;
   return file;
 }

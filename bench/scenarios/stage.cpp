@@ -100,7 +100,10 @@ bool keeps_up(const Stage& stage, Deployment& deployment, double rate, milliseco
 }
 
 double highest_rate(const Stage& stage, double start, const std::function<bool(double)>& holds) {
-  const auto twice = [&](double rate) { return holds(rate) || holds(rate); };
+  const auto twice = [&](double rate) {
+    if (holds(rate)) return true;
+    return holds(rate);
+  };
   if (stage.brief()) return holds(start) ? start : 0;
   double best = 0;
   double rate = start;

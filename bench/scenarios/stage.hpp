@@ -25,7 +25,9 @@ class Stage {
   Stage(const Place& place, StorageKind kind, const Extent& extent, Figures& figures)
       : place_(place), kind_(kind), extent_(extent), figures_(figures) {}
 
-  [[nodiscard]] Deployment deploy(std::vector<std::string> settings = {}) const { return {place_, kind_, settings}; }
+  [[nodiscard]] Deployment deploy(std::vector<std::string> settings = {}) const {
+    return {place_, kind_, std::move(settings)};
+  }
   [[nodiscard]] StorageKind kind() const { return kind_; }
   [[nodiscard]] const Place& place() const { return place_; }
   [[nodiscard]] bool brief() const { return extent_.brief; }
