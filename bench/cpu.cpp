@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -92,8 +93,9 @@ CpuSeconds CpuMeter::now() const {
 
 CpuSeconds CpuMeter::used() const {
   const CpuSeconds end = now();
+  // The kernel samples the machine's time by ticks and counts that of processes exactly: near 0 the difference may be less.
   return {end.wall - begin_.wall,     end.server - begin_.server,       end.postgres - begin_.postgres,
-          end.target - begin_.target, end.generator - begin_.generator, end.others - begin_.others};
+          end.target - begin_.target, end.generator - begin_.generator, std::max(0.0, end.others - begin_.others)};
 }
 
 std::string CpuSeconds::text() const {

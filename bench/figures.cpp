@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <thread>
 #include <tuple>
 
 namespace punctual::bench {
@@ -99,7 +100,20 @@ std::string Figures::cpu_table() const {
     rows.push_back({what, formatted(items), each(used.server), each(used.postgres), each(used.target),
                     each(used.generator), each(used.others), formatted(all / used.wall)});
   }
-  return rows.size() > 1 ? aligned(rows) : "";
+  if (uses_.empty()) return "";
+  double others = 0;
+  double possible = 0;
+  for (const Use& use : uses_) {
+    others += use.used.others;
+    possible += use.used.wall * std::thread::hardware_concurrency();
+  }
+  const double percent = others * 100 / possible;
+  std::string out = aligned(rows);
+  if (percent > 5) {
+    out += "\nOther processes took " + formatted(std::round(percent)) +
+           " % of the CPU meanwhile: what depends on time could be better.\n";
+  }
+  return out;
 }
 
 boost::json::object Figures::json() const {

@@ -24,7 +24,7 @@ Counters read_counters(testing::PostgresSession& session) {
   const auto number = [&](const std::string& sql) { return std::stod(session.value(sql)); };
   Counters out;
   out.place_in_wal = session.value("select pg_current_wal_lsn()");
-  out.wal = number("select wal_bytes from pg_stat_wal");
+  out.wal = number("select pg_wal_lsn_diff('" + out.place_in_wal + "', '0/0')");
   out.whole_pages = number("select wal_fpi from pg_stat_wal");
   out.dead = number(R"sql(
     select coalesce(sum(n_tup_upd + n_tup_del), 0)
@@ -38,9 +38,9 @@ Counters read_counters(testing::PostgresSession& session) {
   return out;
 }
 
-// Sessions report what they did once a second, and when they have been idle for a while.
-Counters settled_counters(PostgresStore& store) {
-  std::this_thread::sleep_for(milliseconds{1500});
+// Sessions report what they did at most once a second, and what is left over when they have been idle for 10 s.
+Counters settled_counters(const Stage& stage, PostgresStore& store) {
+  std::this_thread::sleep_for(stage.sized(milliseconds{10'500}, milliseconds{500}));
   auto session = store.connect();
   return read_counters(session);
 }
@@ -116,10 +116,10 @@ void measure_cost(const Stage& stage) {
   PostgresStore& store = *deployment.store().postgres();
   const Load load{.rate = stage.sized(1000.0, 300.0), .duration = stage.time(seconds{20})};
   (void)run_step(stage, deployment, immediate_only, load);
-  const Counters before = settled_counters(store);
+  const Counters before = settled_counters(stage, store);
   store.connect().execute("select pg_stat_statements_reset()");
   const Step step = run_step(stage, deployment, immediate_only, load);
-  const Counters after = settled_counters(store);
+  const Counters after = settled_counters(stage, store);
   const auto tasks = static_cast<double>(step.load.accepted.size());
   say_statements(stage, store, "top statements", tasks);
   say_wal(stage, store, before, after, tasks);
