@@ -27,6 +27,7 @@ EngineMetrics::EngineMetrics(Metrics& m)
       cron_disabled(m.counter("punctual_cron_disabled_total", "Cron tasks disabled because of a bad schedule")),
       storage_errors(
           m.counter("punctual_engine_storage_errors_total", "Storage calls of the engine's threads that failed")),
+      heartbeats(m.counter("punctual_heartbeats_total", "Renewals of this server's lease that storage has answered")),
       waiting(m.gauge("punctual_due_wheel_size", "Claimed executions that wait for their time in memory")),
       sending(m.gauge("punctual_in_flight", "Executions under way on this server")),
       settle_queue(m.gauge("punctual_settle_queue_size", "Results that wait to be stored")),

@@ -30,6 +30,7 @@ struct EngineMetrics {
   Counter& cron_runs;
   Counter& cron_disabled;
   Counter& storage_errors;
+  Counter& heartbeats;
   Gauge& waiting;
   Gauge& sending;
   Gauge& settle_queue;

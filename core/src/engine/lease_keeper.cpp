@@ -108,6 +108,7 @@ void LeaseKeeper::keep(Time now) {
     return;
   }
   if (now - renewed_at_ > 3 * heartbeat_) healthy_since_ = now;
+  metrics_.heartbeats.add();
   renewed_at_ = now;
   held_.trust(now + silence_before_suspension);
   if (!suspended_) return;
