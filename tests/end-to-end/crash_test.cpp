@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "deployment.hpp"
-#include "steady_load.hpp"
+#include "mixed_clients.hpp"
 
 using namespace punctual;
 using namespace punctual::testing;
@@ -15,21 +15,6 @@ namespace {
 
 Time now() { return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now()); }
 
-// Some now, some in a while, some with a target that takes its time.
-std::vector<SteadyLoad::Client> clients(Deployment& deployment, int count) {
-  deployment.installation().arrivals().record(deployment.target(), "/fast", TargetAnswer{});
-  deployment.installation().arrivals().record(deployment.target(), "/slow", TargetAnswer{.delay = 300ms});
-  std::vector<SteadyLoad::Client> out;
-  for (int i = 0; i < count; ++i) {
-    out.push_back({"client" + std::to_string(i), deployment.key(), [&deployment](int number) {
-                     const std::string path = number % 5 == 0 ? "/slow" : "/fast";
-                     return R"("url":")" + deployment.target().url(path) + "\"" +
-                            (number % 3 == 0 ? R"(,"delay":1)" : "");
-                   }});
-  }
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE_METHOD(Deployment,
@@ -37,7 +22,7 @@ TEST_CASE_METHOD(Deployment,
   auto& site = installation();
   // Where several servers may serve, one goes on and finds the dead one by its silence.
   const std::size_t victim = storage().allows_several_servers() ? site.start() : 0;
-  SteadyLoad load(clients(*this, 4), [&] { return site.addresses(); });
+  SteadyLoad load(mixed_clients(installation(), 4), [&] { return site.addresses(); });
   std::vector<Time> kills;
   while (kills.size() < 20) {
     const std::size_t before = load.accepted();
@@ -61,7 +46,7 @@ TEST_CASE_METHOD(Deployment,
 }
 
 TEST_CASE_METHOD(Deployment, "a server that is asked to stop finishes what is under way and repeats nothing") {
-  SteadyLoad load(clients(*this, 4), [this] { return installation().addresses(); });
+  SteadyLoad load(mixed_clients(installation(), 4), [this] { return installation().addresses(); });
   REQUIRE(eventually([&] { return load.accepted() >= 200; }));
   CHECK(server().stop().exit_code == 0);
   const auto account = load.finish();

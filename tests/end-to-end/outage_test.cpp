@@ -1,8 +1,7 @@
 // Postgres crashes under load and comes back.
 #include <catch2/catch.hpp>
 
-#include "installation.hpp"
-#include "steady_load.hpp"
+#include "mixed_clients.hpp"
 #include "support/eventually.hpp"
 #include "support/postgres_cluster.hpp"
 #include "support/postgres_database.hpp"
@@ -17,19 +16,6 @@ struct Outage {
   Outage() {
     (void)site.start();
     (void)site.start();
-    site.arrivals().record(site.target(), "/fast", TargetAnswer{});
-    site.arrivals().record(site.target(), "/slow", TargetAnswer{.delay = 300ms});
-  }
-
-  std::vector<SteadyLoad::Client> clients() {
-    std::vector<SteadyLoad::Client> out;
-    for (int i = 0; i < 4; ++i) {
-      out.push_back({"client" + std::to_string(i), site.key(), [this](int number) {
-                       return R"("url":")" + site.target().url(number % 5 == 0 ? "/slow" : "/fast") + "\"" +
-                              (number % 3 == 0 ? R"(,"delay":1)" : "");
-                     }});
-    }
-    return out;
   }
 
   // Both servers have given up sending for want of a heartbeat.
@@ -47,7 +33,7 @@ struct Outage {
 
 TEST_CASE_METHOD(Outage, "while Postgres is down clients are told when to come again, and nothing accepted is lost") {
   const bool long_enough_to_suspend = GENERATE(false, true);
-  SteadyLoad load(clients(), [this] { return site.addresses(); });
+  SteadyLoad load(mixed_clients(site, 4), [this] { return site.addresses(); });
   REQUIRE(eventually([&] { return load.accepted() >= 300; }));
   cluster.kill();
   const std::size_t refused = load.answered(503);
