@@ -1,11 +1,16 @@
 // Parts that are easier to try alone than over a connection.
 #include <catch2/catch.hpp>
 
+#include <future>
+
 #include "frontend/client_address.hpp"
 #include "frontend/limiter.hpp"
 #include "frontend/paging.hpp"
+#include "frontend/request_queue.hpp"
+#include "support/eventually.hpp"
 
 using namespace punctual;
+using namespace punctual::testing;
 
 namespace {
 
@@ -67,4 +72,47 @@ TEST_CASE("addresses of one IPv6 network are limited together, IPv4 addresses ea
   CHECK_FALSE(same("2001:db8::1", "2001:db8:0:1::1"));
   CHECK_FALSE(same("192.0.2.1", "192.0.2.2"));
   CHECK(same("192.0.2.1", "::ffff:192.0.2.1"));
+}
+
+TEST_CASE("requests wait for a thread in their order, and say when there is none") {
+  ConnectionCount count;
+  RequestQueue queue(seconds{10});
+  std::vector<Connection*> sent;
+  for (int i = 0; i < 3; ++i) {
+    auto connection = std::make_unique<Connection>(Poco::Net::StreamSocket(), count);
+    sent.push_back(connection.get());
+    CHECK(queue.push(std::move(connection)));
+  }
+  CHECK(queue.size() == 3);
+  for (auto* expected : sent) CHECK(queue.take().get() == expected);
+  auto taken = std::async(std::launch::async, [&] { return queue.take() != nullptr; });
+  // Pushed until the thread that waits is seen: from then on there is a free one.
+  CHECK(eventually([&] {
+    const bool none_free = queue.push(std::make_unique<Connection>(Poco::Net::StreamSocket(), count));
+    if (none_free) (void)queue.take();
+    return !none_free || taken.wait_for(milliseconds{0}) == std::future_status::ready;
+  }));
+  CHECK(taken.get());
+  queue.close();
+  while (queue.take()) {
+  }
+  CHECK(count.get() == 0);
+}
+
+TEST_CASE("a request is overdue once it has waited for its time, not before") {
+  ConnectionCount count;
+  RequestQueue queue(milliseconds{40});
+  auto overdue = std::async(std::launch::async, [&] { return queue.take_overdue(); });
+  const auto begin = std::chrono::steady_clock::now();
+  auto* first = new Connection(Poco::Net::StreamSocket(), count);
+  (void)queue.push(ConnectionPtr(first));
+  (void)queue.push(std::make_unique<Connection>(Poco::Net::StreamSocket(), count));
+  auto came = overdue.get();
+  CHECK(came.get() == first);
+  CHECK(std::chrono::steady_clock::now() - begin >= milliseconds{40});
+  CHECK(queue.take_overdue() != nullptr);
+  auto none = std::async(std::launch::async, [&] { return queue.take_overdue(); });
+  CHECK(none.wait_for(milliseconds{80}) == std::future_status::timeout);
+  queue.close();
+  CHECK(none.get() == nullptr);
 }

@@ -107,14 +107,18 @@ std::string on_one_line(std::string_view text) {
 Api::Api(ApiSettings settings, Engine& engine, Gate& gate, FrontState& front)
     : settings_(std::move(settings)), engine_(engine), gate_(gate), front_(front) {}
 
-Answer Api::handle(const IncomingRequest& request) noexcept {
+Answer Api::handle(const IncomingRequest& request) noexcept { return handle_by(request, &Api::respond); }
+
+Answer Api::refuse(const IncomingRequest& request) noexcept { return handle_by(request, &Api::refuse_unless_probe); }
+
+Answer Api::handle_by(const IncomingRequest& request, Respond way) noexcept {
   const auto begin = std::chrono::steady_clock::now();
   const auto& head = request.head;
   RouteMatch match;
   Answer answer;
   try {
     match = match_route(head.method, head.path);
-    answer = respond(request, match);
+    answer = (this->*way)(request, match);
   } catch (...) {
     answer = failure(match);
   }
@@ -136,6 +140,12 @@ Answer Api::respond(const IncomingRequest& request, const RouteMatch& match) {
   const auto client = gate_.client_of(request.peer, request.head);
   gate_.count_address(client);
   return match.route != nullptr ? run_route(request, match, client) : describe_path(request.head);
+}
+
+Answer Api::refuse_unless_probe(const IncomingRequest& request, const RouteMatch& match) {
+  if (match.route != nullptr && match.route->access == Access::probe) return run_route(request, match, request.peer);
+  front_.metrics.requests_refused.add();
+  throw Unavailable("too many requests wait");
 }
 
 Answer Api::describe_path(const RequestHead& head) const {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "frontend/exchange.hpp"
 #include "frontend/gate.hpp"
 #include "frontend/routes.hpp"
-#include "frontend/server.hpp"
 
 namespace punctual {
 
@@ -17,16 +17,21 @@ struct ApiSettings {
   std::vector<std::string> cors_origins;  // "*": every origin; empty: no CORS
 };
 
-// handle runs on every connection's thread at once.
+// handle and refuse run on every thread of the server at once.
 class Api final : public RequestHandler {
  public:
   // The references outlive it.
   Api(ApiSettings settings, Engine& engine, Gate& gate, FrontState& front);
 
   [[nodiscard]] Answer handle(const IncomingRequest& request) noexcept override;
+  // 503, but probes are answered as ever.
+  [[nodiscard]] Answer refuse(const IncomingRequest& request) noexcept override;
 
  private:
+  using Respond = Answer (Api::*)(const IncomingRequest&, const RouteMatch&);
+  [[nodiscard]] Answer handle_by(const IncomingRequest& request, Respond way) noexcept;
   [[nodiscard]] Answer respond(const IncomingRequest& request, const RouteMatch& match);
+  [[nodiscard]] Answer refuse_unless_probe(const IncomingRequest& request, const RouteMatch& match);
   [[nodiscard]] Answer run_route(const IncomingRequest& request, const RouteMatch& match, const IpAddress& client);
   [[nodiscard]] Answer describe_path(const RequestHead& head) const;
   // Of the exception that is being handled.

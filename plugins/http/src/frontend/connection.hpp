@@ -1,30 +1,70 @@
-// Connection: one client's connection, from accept to its end, on one thread.
+// Connection: one client's connection, from accept to its end. It belongs to whoever holds it: the lobby while it waits for
+// its client, the request queue while a request of it waits for a thread, that thread while the request is served.
 #pragma once
 
-#include <Poco/Net/TCPServerConnection.h>
+#include <Poco/Net/StreamSocket.h>
 
-#include "frontend/server.hpp"
+#include <condition_variable>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "frontend/client_address.hpp"
+#include "frontend/steady_time.hpp"
 
 namespace punctual {
 
-class Connection final : public Poco::Net::TCPServerConnection {
+// How many connections there are. Any thread.
+class ConnectionCount {
  public:
-  Connection(const Poco::Net::StreamSocket& socket, Server& server)
-      : Poco::Net::TCPServerConnection(socket), server_(server) {}
-
-  ~Connection() override { server_.connection_ended(); }
-
-  void run() override;
+  void add();
+  void remove();
+  [[nodiscard]] std::size_t get() const;
+  // False: there were some left at the deadline.
+  [[nodiscard]] bool wait_until_none(SteadyTime deadline) const;
 
  private:
-  void serve(OpenConnections::Place& place);
-  // False: the connection ends.
-  [[nodiscard]] bool serve_one(OpenConnections::Place& place, const TimedSocket& wire, RequestReader& reader,
-                               const IpAddress& peer);
-  [[nodiscard]] Answer answer(const RequestHead& head, RequestReader& reader, const IpAddress& peer);
-  [[nodiscard]] bool send(const TimedSocket& wire, const Answer& answer, ReplyStyle style, bool with_body);
-
-  Server& server_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable none_left_;
+  std::size_t count_ = 0;
 };
+
+struct Connection {
+  // `count` outlives it.
+  Connection(Poco::Net::StreamSocket accepted, ConnectionCount& count)
+      : socket(std::move(accepted)), peer(IpAddress::from_socket(descriptor())), count_(count) {
+    count_.add();
+  }
+  ~Connection() { count_.remove(); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] int descriptor() const { return socket.impl()->sockfd(); }
+
+  Poco::Net::StreamSocket socket;
+  IpAddress peer;
+
+  enum class Awaits : unsigned char {
+    request,       // the first byte of one: idle
+    rest_of_head,  // its beginning is in `early`
+    rest_of_body,  // of a request that has been answered: to be dropped
+  };
+  Awaits awaits = Awaits::request;
+  SteadyTime deadline;          // for what it awaits
+  SteadyTime since;             // when it came into the lobby or the queue
+  std::string early;            // bytes of the next request that have come
+  std::size_t unread_body = 0;  // bytes that come before the next request
+  // For the lobby: where it is there, and whether the kernel knows it.
+  std::list<std::unique_ptr<Connection>>::iterator place;
+  bool watched = false;
+
+ private:
+  ConnectionCount& count_;
+};
+
+using ConnectionPtr = std::unique_ptr<Connection>;
 
 }  // namespace punctual

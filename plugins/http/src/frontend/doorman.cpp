@@ -9,28 +9,15 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <string>
 #include <system_error>
-
-#include "frontend/answer.hpp"
-#include "frontend/api_error.hpp"
 
 namespace punctual {
 
 namespace {
 
 constexpr std::chrono::seconds patience{2};
-constexpr std::chrono::milliseconds relief_interval{100};
 constexpr std::size_t max_guests = 1024;
 constexpr std::size_t max_bytes = std::size_t{64} << 20;
-
-std::string full_reply() {
-  Answer answer;
-  answer.status = 503;
-  answer.body = error_body(ErrorCode::service_unavailable, "The server is busy, try again later");
-  answer.headers.emplace_back("Retry-After", "1");
-  return reply_head(answer, {.close = true}) + answer.body;
-}
 
 // True while more may come.
 bool drop_input(int descriptor, std::size_t& bytes_left) {
@@ -46,8 +33,7 @@ bool drop_input(int descriptor, std::size_t& bytes_left) {
 
 }  // namespace
 
-Doorman::Doorman(std::function<bool()> relieve)
-    : relieve_(std::move(relieve)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Doorman::Doorman() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   thread_ = std::thread([this] { run(); });
 }
@@ -80,15 +66,8 @@ void Doorman::see_off(const Poco::Net::StreamSocket& socket) {
   wake();
 }
 
-void Doorman::refuse(const Poco::Net::StreamSocket& socket) {
-  const auto reply = full_reply();
-  // A new connection's send buffer is empty: this short text always fits.
+void Doorman::turn_away(const Poco::Net::StreamSocket& socket, std::string_view reply) {
   if (::send(socket.impl()->sockfd(), reply.data(), reply.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) see_off(socket);
-}
-
-void Doorman::watch() {
-  watch_ = true;
-  wake();
 }
 
 void Doorman::take_arrivals() {
@@ -99,11 +78,9 @@ void Doorman::take_arrivals() {
 }
 
 int Doorman::wait_time() const {
-  auto until = std::chrono::steady_clock::time_point::max();
-  if (watch_) until = std::chrono::steady_clock::now() + relief_interval;
+  if (guests_.empty()) return -1;
   // Guests came in the order of their deadlines.
-  if (!guests_.empty()) until = std::min(until, guests_.front().deadline);
-  if (until == std::chrono::steady_clock::time_point::max()) return -1;
+  const auto until = guests_.front().deadline;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
   return static_cast<int>(std::max<long long>(left, 0));
 }
@@ -123,7 +100,6 @@ void Doorman::run() {
   std::vector<bool> readable;
   while (!stop_) {
     take_arrivals();
-    if (watch_.exchange(false) && relieve_()) watch_ = true;
     entries.assign(1, pollfd{wake_, POLLIN, 0});
     for (const auto& guest : guests_) entries.push_back({guest.socket.impl()->sockfd(), POLLIN, 0});
     if (::poll(entries.data(), entries.size(), wait_time()) < 0 && errno != EINTR) continue;

@@ -1,5 +1,5 @@
-// Doorman: one thread that deals with connections for which no other thread should wait. It tells clients that the server is
-// full, and it sees off connections that end: reads and drops what the client still sends until the client ends, because
+// Doorman: one thread that deals with connections for which no other thread should wait. It turns clients away that
+// cannot be served, and it sees off connections that end: reads and drops what the client still sends until the client ends, because
 // a socket closed with unread bytes is reset and its last reply may be lost (RFC 9112, 9.6).
 #pragma once
 
@@ -7,8 +7,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -16,8 +16,7 @@ namespace punctual {
 
 class Doorman {
  public:
-  // `relieve` is called on the doorman's thread after each call of watch(), and again every 100 ms as long as it returns true.
-  explicit Doorman(std::function<bool()> relieve);
+  Doorman();  // throws std::system_error
   ~Doorman();
 
   // Ends the thread; what it holds is closed. Once; afterwards the functions below do nothing of use.
@@ -25,10 +24,8 @@ class Doorman {
 
   // Any thread. The reply has been sent: nothing more is.
   void see_off(const Poco::Net::StreamSocket& socket);
-  // Any thread. Answers 503 without reading the request.
-  void refuse(const Poco::Net::StreamSocket& socket);
-  // Any thread.
-  void watch();
+  // Any thread. Answers without reading the request, as far as the socket takes the text at once.
+  void turn_away(const Poco::Net::StreamSocket& socket, std::string_view reply);
 
  private:
   struct Guest {
@@ -43,10 +40,8 @@ class Doorman {
   void drop_finished(const std::vector<bool>& readable);
   [[nodiscard]] int wait_time() const;
 
-  std::function<bool()> relieve_;
   int wake_;
   std::atomic<bool> stop_{false};
-  std::atomic<bool> watch_{false};
   std::mutex mutex_;
   std::vector<Guest> arrivals_;  // guarded by mutex_
   std::vector<Guest> guests_;    // the doorman's thread alone

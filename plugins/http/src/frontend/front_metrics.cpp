@@ -23,19 +23,21 @@ FrontMetrics::FrontMetrics(Metrics& metrics, std::span<const std::string_view> t
     : malformed(
           metrics.counter("punctual_http_malformed_requests_total", "Requests that were not HTTP or came too late")),
       connections_refused(metrics.counter("punctual_http_connections_refused_total",
-                                          "Connections answered 503 because threads and queue were full")),
+                                          "Connections answered 503 because there were too many")),
       idle_connections_ended(metrics.counter("punctual_http_idle_connections_ended_total",
-                                             "Idle connections ended because others waited for a thread")),
-      requests_refused(metrics.counter("punctual_http_requests_refused_total",
-                                       "Requests answered 503 because too many were being handled")),
+                                             "Idle connections ended to make room for new ones")),
+      requests_refused(
+          metrics.counter("punctual_http_requests_refused_total",
+                          "Requests answered 503 because too many were being handled, or they had waited too long")),
       limited_by_address(limited(metrics, "address")),
       limited_by_key(limited(metrics, "key")),
       limited_sign_ins(limited(metrics, "sign_in")),
       internal_errors(metrics.counter("punctual_http_internal_errors_total", "Requests answered 500")),
       metrics_(metrics),
+      threads_(metrics.gauge("punctual_http_threads", "Threads that serve requests")),
       threads_busy_(metrics.gauge("punctual_http_threads_busy", "Threads that handle a request")),
-      connections_queued_(metrics.gauge("punctual_http_connections_queued", "Connections that wait for a thread")),
-      connections_open_(metrics.gauge("punctual_http_connections_open", "Connections that have a thread")),
+      requests_queued_(metrics.gauge("punctual_http_requests_queued", "Requests that wait for a thread")),
+      connections_open_(metrics.gauge("punctual_http_connections_open", "Connections of clients")),
       last_(templates.size()),
       routes_(std::make_unique<PerRoute[]>(templates.size() + 1)) {
   for (std::size_t i = 0; i < last_; ++i) routes_[i].path = templates[i];
@@ -67,8 +69,9 @@ void FrontMetrics::request(std::size_t route, std::string_view method, int statu
 }
 
 void FrontMetrics::show(const ServerLoad& load) {
+  threads_.set(static_cast<double>(load.threads));
   threads_busy_.set(static_cast<double>(load.threads_busy));
-  connections_queued_.set(static_cast<double>(load.connections_queued));
+  requests_queued_.set(static_cast<double>(load.requests_queued));
   connections_open_.set(static_cast<double>(load.connections_open));
 }
 

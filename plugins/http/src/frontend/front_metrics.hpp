@@ -14,9 +14,10 @@
 namespace punctual {
 
 struct ServerLoad {
-  std::size_t threads_busy = 0;        // that do not wait for their clients
-  std::size_t connections_queued = 0;  // that wait for a thread
-  std::size_t connections_open = 0;    // that have a thread
+  std::size_t threads = 0;
+  std::size_t threads_busy = 0;     // that serve a request and do not wait for its client
+  std::size_t requests_queued = 0;  // that wait for a thread
+  std::size_t connections_open = 0;
 };
 
 class FrontMetrics {
@@ -49,8 +50,9 @@ class FrontMetrics {
   };
 
   Metrics& metrics_;
+  Gauge& threads_;
   Gauge& threads_busy_;
-  Gauge& connections_queued_;
+  Gauge& requests_queued_;
   Gauge& connections_open_;
   std::size_t last_;  // of routes_: no route
   std::unique_ptr<PerRoute[]> routes_;

@@ -5,6 +5,7 @@
 
 #include "frontend/api.hpp"
 #include "frontend/openapi.hpp"
+#include "frontend/server.hpp"
 
 namespace punctual {
 
@@ -28,7 +29,8 @@ ServerSettings server_settings(const Settings& settings) {
   ServerSettings out;
   out.listen = settings.string("http.listen");
   out.max_threads = count_setting(settings, "http.max_threads", 2, 16384);
-  out.max_queued = count_setting(settings, "http.max_queued", 0, 1000000);
+  out.max_queue_time = time_setting(settings, "http.max_queue_time");
+  out.max_connections = static_cast<std::size_t>(count_setting(settings, "http.max_connections", 1, 1000000));
   out.idle_time = time_setting(settings, "http.idle_timeout");
   out.read.header_time = time_setting(settings, "http.header_timeout");
   out.read.body_time = time_setting(settings, "http.body_timeout");

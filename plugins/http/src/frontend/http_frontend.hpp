@@ -1,6 +1,6 @@
-// HttpFrontend: the REST API over HTTP/1.1. Owns the listening socket, the threads that serve connections and the limiters;
-// knows the engine by its interface alone. The way of a request: server → connection → api → router → a …_routes function
-// → Engine.
+// HttpFrontend: the REST API over HTTP/1.1. Owns the listening socket, the threads that serve requests and the limiters;
+// knows the engine by its interface alone. The way of a request: lobby → queue → exchange → api → router → a function of
+// …_routes → Engine.
 #pragma once
 
 #include <memory>

@@ -22,7 +22,14 @@ SteadyTime within(milliseconds limit) { return std::chrono::steady_clock::now() 
 
 }  // namespace
 
-bool RequestReader::fill(SteadyTime deadline) {
+void RequestReader::attach(const TimedSocket& socket, std::string_view early) {
+  socket_ = &socket;
+  input_.assign(early);
+  begin_ = 0;
+  state_ = Body::none;
+}
+
+std::optional<std::size_t> RequestReader::receive(std::optional<SteadyTime> deadline) {
   if (begin_ == input_.size()) {
     input_.clear();
     begin_ = 0;
@@ -32,8 +39,13 @@ bool RequestReader::fill(SteadyTime deadline) {
   }
   const auto before = input_.size();
   input_.resize(before + receive_size);
-  const auto got = socket_.receive(input_.data() + before, receive_size, deadline);
+  const auto got = socket_->receive(input_.data() + before, receive_size, deadline);
   input_.resize(before + got.value_or(0));
+  return got;
+}
+
+bool RequestReader::fill(SteadyTime deadline) {
+  const auto got = receive(deadline);
   if (!got) throw ApiError(ErrorCode::request_timeout, "Request was not received in time", true);
   return *got > 0;
 }
@@ -43,15 +55,14 @@ void RequestReader::skip_blank_lines() {
   while (begin_ < input_.size() && (input_[begin_] == '\r' || input_[begin_] == '\n')) ++begin_;
 }
 
-const RequestHead* RequestReader::read_head() {
-  const auto deadline = within(limits_.header_time);
+RequestReader::Head RequestReader::take_head() {
   body_.clear();
   if (body_.capacity() > max_kept) body_.shrink_to_fit();
   state_ = Body::none;
   skip_blank_lines();
   std::size_t looked = 0;
   for (;;) {
-    const auto waiting = std::string_view(input_).substr(begin_);
+    const auto waiting = early();
     const auto end = find_head_end(waiting, looked > 2 ? looked - 2 : 0);
     if (end && *end <= max_head_bytes) {
       head_text_.assign(waiting, 0, *end);
@@ -60,15 +71,17 @@ const RequestHead* RequestReader::read_head() {
     }
     if (waiting.size() > max_head_bytes) refuse("Request header is too large");
     looked = waiting.size();
-    if (!fill(deadline)) {
-      if (begin_ == input_.size()) return nullptr;
+    const auto got = receive(std::nullopt);
+    if (!got) return Head::incomplete;
+    if (*got == 0) {
+      if (!buffered()) return Head::ended;
       refuse("Request ended too early");
     }
     if (looked == 0) skip_blank_lines();
   }
   head_ = parse_head(head_text_);
   if (head_.has_body()) state_ = Body::unread;
-  return &head_;
+  return Head::complete;
 }
 
 std::string_view RequestReader::read_body() {
@@ -77,7 +90,7 @@ std::string_view RequestReader::read_body() {
   const auto deadline = within(limits_.body_time);
   if (head_.expects_continue && !buffered()) {
     head_.expects_continue = false;
-    if (!socket_.send("HTTP/1.1 100 Continue\r\n\r\n", {}, deadline)) refuse("Request ended too early");
+    if (!socket_->send("HTTP/1.1 100 Continue\r\n\r\n", {}, deadline)) refuse("Request ended too early");
   }
   try {
     if (head_.chunked) {
@@ -103,7 +116,7 @@ void RequestReader::take_into_body(std::size_t count, SteadyTime deadline) {
   while (count > 0) {
     const auto step = std::min(count, std::max(at, receive_size));
     body_.resize(at + step);
-    const auto got = socket_.receive(body_.data() + at, step, deadline);
+    const auto got = socket_->receive(body_.data() + at, step, deadline);
     body_.resize(at + got.value_or(0));
     if (!got) throw ApiError(ErrorCode::request_timeout, "Request was not received in time", true);
     if (*got == 0) refuse("Request ended too early");
@@ -177,16 +190,20 @@ bool RequestReader::can_discard() const {
   return !head_.chunked && !head_.expects_continue && *head_.content_length <= max_discard;
 }
 
-bool RequestReader::discard_body() {
-  if (state_ != Body::unread) return state_ != Body::broken;
-  if (!can_discard()) return false;
-  try {
-    take_into_body(static_cast<std::size_t>(*head_.content_length), within(limits_.body_time));
-  } catch (const ApiError&) {
-    return false;
+std::size_t RequestReader::unread_body() const {
+  return state_ == Body::unread ? static_cast<std::size_t>(head_.content_length.value_or(0)) : 0;
+}
+
+std::optional<std::size_t> RequestReader::drop(std::size_t bytes) {
+  for (;;) {
+    const auto here = std::min(bytes, input_.size() - begin_);
+    begin_ += here;
+    bytes -= here;
+    if (bytes == 0) return 0;
+    const auto got = receive(std::nullopt);
+    if (!got) return bytes;
+    if (*got == 0) return std::nullopt;
   }
-  state_ = Body::complete;
-  return true;
 }
 
 }  // namespace punctual

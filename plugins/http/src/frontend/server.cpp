@@ -6,7 +6,8 @@
 
 #include <algorithm>
 
-#include "frontend/connection.hpp"
+#include "frontend/answer.hpp"
+#include "frontend/api_error.hpp"
 #include "punctual/errors.hpp"
 
 namespace punctual {
@@ -14,17 +15,6 @@ namespace punctual {
 namespace {
 
 constexpr int accept_backlog = 1024;
-
-class ConnectionFactory final : public Poco::Net::TCPServerConnectionFactory {
- public:
-  explicit ConnectionFactory(Server& server) : server_(server) {}
-  Poco::Net::TCPServerConnection* createConnection(const Poco::Net::StreamSocket& socket) override {
-    return new Connection(socket, server_);
-  }
-
- private:
-  Server& server_;
-};
 
 Poco::Net::SocketAddress address_of(const std::string& listen) {
   try {
@@ -34,107 +24,139 @@ Poco::Net::SocketAddress address_of(const std::string& listen) {
   }
 }
 
-}  // namespace
-
-void check_address(const std::string& listen) { (void)address_of(listen); }
-
-class AdmissionFilter final : public Poco::Net::TCPServerConnectionFilter {
- public:
-  explicit AdmissionFilter(Server& server) : server_(server) {}
-  bool accept(const Poco::Net::StreamSocket& socket) override { return server_.admit(socket); }
-
- private:
-  Server& server_;
-};
-
-Server::Server(ServerSettings settings, RequestHandler& handler, FrontMetrics& metrics)
-    : settings_(std::move(settings)), handler_(handler), metrics_(metrics), doorman_([this] { return relieve(); }) {}
-
-Server::~Server() { stop(milliseconds{0}); }
-
-void Server::start() {
-  Poco::Net::ServerSocket socket;
+Poco::Net::ServerSocket listen_at(const std::string& listen) {
+  const auto address = address_of(listen);
   try {
-    const auto address = address_of(settings_.listen);
+    Poco::Net::ServerSocket socket;
     if (address.family() == Poco::Net::SocketAddress::IPv6) {
       socket.bind6(address, true, false, false);
     } else {
       socket.bind(address, true, false);
     }
     socket.listen(accept_backlog);
+    return socket;
   } catch (const Poco::Exception& problem) {
-    throw Error("cannot listen on " + settings_.listen + ": " + problem.displayText());
+    throw Error("cannot listen on " + listen + ": " + problem.displayText());
   }
-  // Twice as many as are used: a thread whose connection has ended counts as free a moment before the pool has it back.
-  threads_ = std::make_unique<Poco::ThreadPool>("http", 1, settings_.max_threads * 2 + 1);
-  Poco::Net::TCPServerParams::Ptr params = new Poco::Net::TCPServerParams;
-  params->setMaxThreads(settings_.max_threads);
-  // Poco's dispatcher may miss its wake-up when it is stopped, and then waits this long.
-  params->setThreadIdleTime(Poco::Timespan(0, 200'000));
-  params->setMaxQueued(settings_.max_queued + settings_.max_threads);  // admit() refuses before Poco would drop one
-  listener_ = std::make_unique<Poco::Net::TCPServer>(new ConnectionFactory(*this), *threads_, socket, params);
-  listener_->setConnectionFilter(new AdmissionFilter(*this));
-  listener_->start();
 }
 
-std::string Server::address() const { return listener_->socket().address().toString(); }
-
-int Server::waiting() const {
-  // What Poco refused (it could not start a thread) never becomes a connection that ends.
-  return std::max(admitted_ - listener_->refusedConnections() - settings_.max_threads, 0);
+// For a client whose request is not read.
+std::string last_reply(ErrorCode code, std::string_view message) {
+  Answer answer;
+  answer.status = status_of(code);
+  answer.body = error_body(code, message);
+  if (code == ErrorCode::service_unavailable) answer.headers.emplace_back("Retry-After", "1");
+  return reply_head(answer, {.close = true}) + answer.body;
 }
 
-bool Server::admit(const Poco::Net::StreamSocket& socket) {
-  ++admitted_;
-  const int waits = waiting();
-  if (stopping_ || waits > settings_.max_queued) {
-    --admitted_;
+}  // namespace
+
+void check_address(const std::string& listen) { (void)address_of(listen); }
+
+Server::Server(ServerSettings settings, RequestHandler& handler, FrontMetrics& metrics)
+    : settings_(std::move(settings)),
+      handler_(handler),
+      metrics_(metrics),
+      queue_(settings_.max_queue_time),
+      watching_([this] { lobby_->run(); }),
+      serving_([this] { serve_requests(); }),
+      refusing_([this] { refuse_overdue(); }) {}
+
+Server::~Server() { stop(milliseconds{0}); }
+
+void Server::start() {
+  auto listener = listen_at(settings_.listen);
+  address_ = listener.address().toString();
+  lobby_ = std::make_unique<Lobby>(
+      std::move(listener),
+      LobbyEvents{.arrived = [this](const auto& socket) { admit(socket); },
+                  .ready = [this](ConnectionPtr connection) { enqueue(std::move(connection)); },
+                  .expired = [this](ConnectionPtr connection) { end_late(std::move(connection)); }});
+  threads_.emplace("http", 3, settings_.max_threads + 2);
+  threads_->start(watching_);
+  threads_->start(refusing_);
+  hire();
+}
+
+void Server::admit(const Poco::Net::StreamSocket& socket) {
+  bool full = connections_.get() >= settings_.max_connections;
+  if (full && !stopping_ && lobby_->end_longest_idle()) {
+    metrics_.idle_connections_ended.add();
+    full = false;
+  }
+  if (full || stopping_) {
     metrics_.connections_refused.add();
-    doorman_.refuse(socket);
-    return false;
+    const auto why = stopping_ ? "The server is shutting down" : "The server is busy, try again later";
+    return doorman_.turn_away(socket, last_reply(ErrorCode::service_unavailable, why));
   }
-  if (waits > 0) {
-    make_room(waits);
-    doorman_.watch();  // for those that cannot be ended yet
-  }
-  return true;
+  auto connection = std::make_unique<Connection>(socket, connections_);
+  connection->deadline = std::chrono::steady_clock::now() + settings_.idle_time;
+  lobby_->park(std::move(connection));
 }
 
-void Server::make_room(int wanted) {
-  const auto told = connections_.make_room(static_cast<std::size_t>(wanted));
-  if (told > 0) metrics_.idle_connections_ended.add(static_cast<double>(told));
+void Server::end_late(ConnectionPtr connection) {
+  if (connection->awaits != Connection::Awaits::rest_of_head) return;
+  metrics_.malformed.add();
+  doorman_.turn_away(connection->socket, last_reply(ErrorCode::request_timeout, "Request was not received in time"));
 }
 
-bool Server::short_of_threads() const { return waiting() > 0; }
+void Server::enqueue(ConnectionPtr connection) {
+  if (queue_.push(std::move(connection))) hire();
+}
 
-bool Server::relieve() {
-  const int waits = waiting();
-  if (waits > 0) make_room(waits);
-  return waits > 0;
+void Server::hire() {
+  if (threads_hired_ >= settings_.max_threads) return;
+  const std::lock_guard lock(hiring_);
+  if (hiring_over_ || threads_hired_ >= settings_.max_threads) return;
+  try {
+    threads_->start(serving_);
+    ++threads_hired_;
+  } catch (const Poco::Exception&) {
+    // The system has no thread left: those that are there go on.
+  }
+}
+
+void Server::serve_requests() {
+  Exchange exchange(*this);
+  while (auto connection = queue_.take()) {
+    ++threads_serving_;
+    exchange.run(std::move(connection), Exchange::Manner::serve);
+    --threads_serving_;
+  }
+}
+
+void Server::refuse_overdue() {
+  Exchange exchange(*this);
+  while (auto connection = queue_.take_overdue()) {
+    client_waits_.cut(queue_.size() + 1);
+    exchange.run(std::move(connection), Exchange::Manner::refuse);
+  }
 }
 
 ServerLoad Server::load() const {
-  const auto counts = connections_.counts();
-  return {counts.open - counts.waiting_for_client, static_cast<std::size_t>(waiting()), counts.open};
+  const auto serving = static_cast<std::size_t>(std::max(threads_serving_.load(), 0));
+  const auto waiting = client_waits_.count();
+  return {.threads = static_cast<std::size_t>(threads_hired_.load()),
+          .threads_busy = serving - std::min(waiting, serving),
+          .requests_queued = queue_.size(),
+          .connections_open = connections_.get()};
 }
 
 void Server::stop(milliseconds limit) noexcept {
-  if (!listener_ || stopping_.exchange(true)) return;
-  try {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    connections_.end_idle();
-    while (waiting() > 0 && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(milliseconds{5});
-    }
-    if (!connections_.wait_until_none(deadline)) connections_.break_all();
-    // Poco's acceptor looks up four times a second only: this wakes it.
-    listener_->socket().impl()->shutdownReceive();
-    listener_->stop();
-    threads_->joinAll();
-    doorman_.stop();
-  } catch (const Poco::Exception&) {
-    // Joining fails only for a thread that has ended.
+  if (!lobby_ || stopping_.exchange(true)) return;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  lobby_->end_idle();
+  if (!connections_.wait_until_none(deadline)) client_waits_.cut_all();
+  lobby_->stop();
+  queue_.close();
+  {
+    // The pool must not be asked for a thread while it is joined.
+    const std::lock_guard lock(hiring_);
+    hiring_over_ = true;
   }
+  threads_->joinAll();
+  lobby_->end_all();
+  doorman_.stop();
 }
 
 }  // namespace punctual

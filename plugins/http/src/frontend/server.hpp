@@ -1,42 +1,33 @@
-// Server: listens, gives each connection a thread of its own pool (Poco's model) and keeps idle or excess connections from
-// starving the others. Knows HTTP's framing, nothing of the API.
+// Server: listens, keeps the connections, and gives each request a thread. A connection waits for its client in the lobby, its
+// request for a thread in the queue; a thread serves one request and looks for the next. Knows HTTP's framing, nothing of the
+// API.
 #pragma once
 
-#include <Poco/Net/TCPServer.h>
+#include <Poco/Runnable.h>
 #include <Poco/ThreadPool.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
-#include "frontend/answer.hpp"
-#include "frontend/client_address.hpp"
+#include "frontend/client_waits.hpp"
+#include "frontend/connection.hpp"
 #include "frontend/doorman.hpp"
+#include "frontend/exchange.hpp"
 #include "frontend/front_metrics.hpp"
-#include "frontend/open_connections.hpp"
-#include "frontend/request_reader.hpp"
+#include "frontend/lobby.hpp"
+#include "frontend/request_queue.hpp"
 
 namespace punctual {
-
-struct IncomingRequest {
-  const RequestHead& head;
-  RequestReader& reader;  // for the body
-  const IpAddress& peer;
-};
-
-// Answers requests. Called from every connection's thread at once.
-class RequestHandler {
- public:
-  [[nodiscard]] virtual Answer handle(const IncomingRequest& request) noexcept = 0;
-
- protected:
-  ~RequestHandler() = default;
-};
 
 struct ServerSettings {
   std::string listen = "127.0.0.1:8080";
   int max_threads = 256;
-  int max_queued = 4096;
+  milliseconds max_queue_time{75};
+  std::size_t max_connections = 16384;
   milliseconds idle_time{65000};
   ReadLimits read;
 };
@@ -54,42 +45,56 @@ class Server {
   // Throws Error when the address cannot be had.
   void start();
   // "127.0.0.1:8080", "[::1]:8080": after start.
-  [[nodiscard]] std::string address() const;
+  [[nodiscard]] std::string address() const { return address_; }
   // Requests that are being handled may end within `limit`; new ones are answered 503. Joins all threads.
   void stop(milliseconds limit) noexcept;
 
   [[nodiscard]] bool stopping() const { return stopping_; }
-  // Connections wait and every thread has one.
-  [[nodiscard]] bool short_of_threads() const;
   [[nodiscard]] ServerLoad load() const;
 
-  // For a connection.
-  void connection_ended() { --admitted_; }
+  // For exchanges.
+  void enqueue(ConnectionPtr connection);
   [[nodiscard]] const ServerSettings& settings() const { return settings_; }
   [[nodiscard]] RequestHandler& handler() { return handler_; }
   [[nodiscard]] FrontMetrics& metrics() { return metrics_; }
-  [[nodiscard]] OpenConnections& connections() { return connections_; }
+  [[nodiscard]] ClientWaits& client_waits() { return client_waits_; }
+  [[nodiscard]] Lobby& lobby() { return *lobby_; }
   [[nodiscard]] Doorman& doorman() { return doorman_; }
 
  private:
-  friend class AdmissionFilter;
-  // Whether a connection that has just been accepted may wait for a thread; it is answered otherwise.
-  [[nodiscard]] bool admit(const Poco::Net::StreamSocket& socket);
-  // How many connections wait for a thread. Poco's own figures leave out those that are just being handed over.
-  [[nodiscard]] int waiting() const;
-  void make_room(int wanted);
-  // Whether there may be more to do soon.
-  [[nodiscard]] bool relieve();
+  class Role final : public Poco::Runnable {
+   public:
+    explicit Role(std::function<void()> what) : what_(std::move(what)) {}
+    void run() override { what_(); }
+
+   private:
+    std::function<void()> what_;
+  };
+
+  void admit(const Poco::Net::StreamSocket& socket);
+  void end_late(ConnectionPtr connection);
+  void hire();
+  void serve_requests();
+  void refuse_overdue();
 
   ServerSettings settings_;
   RequestHandler& handler_;
   FrontMetrics& metrics_;
-  OpenConnections connections_;
+  std::string address_;
   std::atomic<bool> stopping_{false};
-  std::atomic<int> admitted_{0};  // connections that have been given to Poco and have not ended
-  std::unique_ptr<Poco::ThreadPool> threads_;
-  std::unique_ptr<Poco::Net::TCPServer> listener_;
-  Doorman doorman_;  // last: its thread uses the others
+  std::atomic<int> threads_serving_{0};  // have a request
+  std::atomic<int> threads_hired_{0};
+  std::mutex hiring_;
+  bool hiring_over_ = false;  // guarded by hiring_
+  ConnectionCount connections_;
+  ClientWaits client_waits_;
+  RequestQueue queue_;
+  Doorman doorman_;
+  std::unique_ptr<Lobby> lobby_;
+  Role watching_;
+  Role serving_;
+  Role refusing_;
+  std::optional<Poco::ThreadPool> threads_;  // last: they use the others
 };
 
 }  // namespace punctual

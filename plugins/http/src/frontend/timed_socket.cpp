@@ -10,13 +10,14 @@
 
 namespace punctual {
 
-std::optional<std::size_t> TimedSocket::receive(char* buffer, std::size_t size, SteadyTime deadline) const {
+std::optional<std::size_t> TimedSocket::receive(char* buffer, std::size_t size,
+                                                std::optional<SteadyTime> deadline) const {
   for (;;) {
     const auto got = ::recv(descriptor_, buffer, size, MSG_DONTWAIT);
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return 0;
-    if (!place_.wait_for_client(POLLIN, deadline)) return std::nullopt;
+    if (!deadline || !waiter_.wait(descriptor_, POLLIN, *deadline)) return std::nullopt;
   }
 }
 
@@ -31,7 +32,7 @@ bool TimedSocket::send(std::string_view first, std::string_view second, SteadyTi
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-      if (!place_.wait_for_client(POLLOUT, deadline)) return false;
+      if (!waiter_.wait(descriptor_, POLLOUT, deadline)) return false;
       continue;
     }
     const auto of_first = std::min(first.size(), static_cast<std::size_t>(sent));
