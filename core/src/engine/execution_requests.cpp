@@ -1,0 +1,29 @@
+// TaskEngine: what a frontend asks for about executions.
+#include "engine/task_engine_parts.hpp"
+
+namespace punctual {
+
+ExecutionDetail TaskEngine::find_execution(const Principal& principal, ExecutionId id) {
+  auto found = parts_->storage.tasks().find_execution(principal.organization_id, id);
+  if (!found) throw NotFound();
+  show_claim(found->execution);
+  return std::move(*found);
+}
+
+Page<Execution> TaskEngine::list_executions(ExecutionQuery query) {
+  query.now = now();
+  if (query.task_id && !parts_->storage.tasks().find(query.organization_id, *query.task_id)) throw NotFound();
+  auto page = parts_->storage.tasks().list_executions(query);
+  for (auto& execution : page.items) show_claim(execution);
+  return page;
+}
+
+// A claimed execution that waits for its time is pending to everybody but us; one that is sent has begun when it was sent,
+// which of another server's is known when it has been asked.
+void TaskEngine::show_claim(Execution& execution) {
+  if (execution.status != ExecutionStatus::running) return;
+  if (const auto sent_at = parts_->held.sent_at(execution.id)) execution.started_at = sent_at;
+  if (!execution.started_at && execution.scheduled_for > now()) execution.status = ExecutionStatus::pending;
+}
+
+}  // namespace punctual

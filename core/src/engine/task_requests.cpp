@@ -1,0 +1,167 @@
+// TaskEngine: what a frontend asks for about tasks.
+#include "engine/new_task.hpp"
+#include "engine/task_engine_parts.hpp"
+
+namespace punctual {
+
+Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
+  Claimed out;
+  out.id = work.execution->id;
+  out.run_id = work.execution->run_id;
+  out.task_id = work.task.id;
+  out.organization_id = work.task.organization_id;
+  out.token = *work.claim;
+  out.scheduled_for = work.execution->scheduled_for;
+  out.task_updated_at = work.task.updated_at;
+  TaskSpec& spec = work.task.spec;
+  out.method = spec.method;
+  out.url = std::move(spec.url);
+  out.headers = std::move(spec.headers);
+  out.body = std::move(spec.body);
+  out.timeout = spec.timeout;
+  out.retry_attempts = spec.retry_attempts;
+  out.retry_delay = spec.retry_delay;
+  out.retry_max_delay = spec.retry_max_delay;
+  out.expires_in = spec.expires_in;
+  out.expected_status_codes = std::move(spec.expected_status_codes);
+  out.expected_body_pattern = std::move(spec.expected_body_pattern);
+  out.signing_secrets = principal.signing_secrets;
+  return out;
+}
+
+Reply TaskEngine::create_task(const Request& request, NewTask draft, const Render<CreatedTask>& render) {
+  parts_->refuse_when_draining();
+  const Time now = this->now();
+  NewWork work;
+  Task& task = work.task;
+  task.id = parts_->ids.next<TaskId>(now);
+  task.organization_id = request.principal.organization_id;
+  task.spec = std::move(draft.spec);
+  task.inserted_at = task.updated_at = now;
+  CreatedTask created;
+  if (task.spec.schedule_type == ScheduleType::cron) {
+    task.next_run_at = next_run(task.spec, now);
+  } else {
+    const Time due = draft.delay ? due_after(now, *draft.delay)
+                                 : task.spec.scheduled_at.value_or(std::chrono::floor<milliseconds>(now));
+    const auto id = parts_->ids.next<ExecutionId>(now);
+    work.execution = NewExecution{id, id, 1, due};
+    task.spec.scheduled_at = task.next_run_at = created.scheduled_for = due;
+    created.execution_id = id;
+  }
+  if (task.spec.name.empty()) task.spec.name = default_name(task.spec, created.scheduled_for);
+  created.task = task;
+  StoredReply reply = render(created);
+  work.idempotency = idempotency_record(request, now, reply);
+
+  const bool claimed = parts_->claim_at_insert(work, now);
+  InsertOutcome outcome;
+  try {
+    outcome = parts_->intake.submit(work);
+  } catch (...) {
+    if (claimed) {
+      parts_->held.abandon({work.execution->id, *work.claim});
+      parts_->keeper.suspect();
+    }
+    throw;
+  }
+  if (outcome.result != WriteResult::applied) {
+    if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
+    if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
+    if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    throw NotFound("The organisation does not exist any more");
+  }
+  parts_->follow_up(std::move(work), outcome.claimed, request.principal);
+  return {std::move(reply), false};
+}
+
+Task TaskEngine::find_task(const Principal& principal, TaskId id) {
+  auto task = parts_->storage.tasks().find(principal.organization_id, id);
+  if (!task) throw NotFound();
+  return std::move(*task);
+}
+
+Page<Task> TaskEngine::list_tasks(TaskQuery query) { return parts_->storage.tasks().list(query); }
+
+Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChange& change, const Render<Task>& render) {
+  parts_->refuse_when_draining();
+  StoredReply reply;
+  TaskUpdate update;
+  Reply done = parts_->change(request.principal, id, reply, [&](std::span<const ExecutionId> sending) {
+    const Task before = find_task(request.principal, id);
+    const Time now = this->now();
+    update = {};
+    update.expected_version = before.updated_at;
+    update.task = before;
+    TaskSpec& spec = update.task.spec;
+    spec = change.apply(before);
+    if (spec.schedule_type == ScheduleType::cron) {
+      if (spec.cron_expression != before.spec.cron_expression || spec.timezone != before.spec.timezone ||
+          spec.enabled != before.spec.enabled) {
+        update.pending = PendingChange::forget;
+        update.task.next_run_at = next_run(spec, now);
+      }
+    } else if (change.moves_due_time) {
+      if (change.delay) spec.scheduled_at = due_after(now, *change.delay);
+      if (spec.scheduled_at != before.spec.scheduled_at) {
+        update.pending = PendingChange::move;
+        update.move_to = spec.scheduled_at.value();
+        update.task.next_run_at = spec.scheduled_at;
+      }
+    }
+    if (spec != before.spec) update.task.updated_at = std::max(now, before.updated_at + microseconds{1});
+    reply = render(update.task);
+    if (spec == before.spec && !request.idempotency) return TaskWriteOutcome{};
+    const TaskWrite write{
+        before.organization_id, id, parts_->lease.node(), now, sending, idempotency_record(request, now, reply)};
+    return parts_->storage.tasks().update(write, update);
+  });
+  if (!done.replayed && update.pending == PendingChange::move) parts_->dispatcher.wake(update.move_to);
+  if (!done.replayed && update.pending == PendingChange::forget && update.task.next_run_at) {
+    parts_->cron.wake(*update.task.next_run_at);
+  }
+  return done;
+}
+
+Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredReply& reply) {
+  parts_->refuse_when_draining();
+  StoredReply content = reply;
+  return parts_->change(request.principal, id, content, [&](std::span<const ExecutionId> sending) {
+    const Time now = this->now();
+    return parts_->storage.tasks().remove({request.principal.organization_id, id, parts_->lease.node(), now, sending,
+                                           idempotency_record(request, now, reply)});
+  });
+}
+
+Reply TaskEngine::delete_queue(const Request& request, std::string_view queue, const Render<std::size_t>& render) {
+  parts_->refuse_when_draining();
+  StoredReply content;
+  return parts_->change(request.principal, std::nullopt, content, [&](std::span<const ExecutionId> sending) {
+    const Time now = this->now();
+    return parts_->storage.tasks().remove_queue({request.principal.organization_id,
+                                                 {},
+                                                 parts_->lease.node(),
+                                                 now,
+                                                 sending,
+                                                 idempotency_record(request, now, {})},
+                                                queue, [&](std::size_t count) { return content = render(count); });
+  });
+}
+
+Reply TaskEngine::trigger_task(const Request& request, TaskId id, const Render<StartedRun>& render) {
+  parts_->refuse_when_draining();
+  const Time now = this->now();
+  const auto execution = parts_->ids.next<ExecutionId>(now);
+  const Time due = std::chrono::floor<milliseconds>(now);
+  StoredReply reply = render({execution, due});
+  const auto outcome = parts_->storage.tasks().add_run(
+      {request.principal.organization_id, id, parts_->lease.node(), now, {}, idempotency_record(request, now, reply)},
+      {execution, execution, 1, due});
+  if (outcome.result == WriteResult::replayed) return {outcome.replay.value(), true};
+  if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (outcome.result != WriteResult::applied) throw NotFound();
+  parts_->dispatcher.wake(due);
+  return {std::move(reply), false};
+}
+
+}  // namespace punctual
