@@ -84,8 +84,8 @@ TEST_CASE("requests wait for a thread in their order, and say when there is none
     CHECK(queue.push(std::move(connection)));
   }
   CHECK(queue.size() == 3);
-  for (auto* expected : sent) CHECK(queue.take().get() == expected);
-  auto taken = std::async(std::launch::async, [&] { return queue.take() != nullptr; });
+  for (auto* expected : sent) CHECK(queue.take().connection.get() == expected);
+  auto taken = std::async(std::launch::async, [&] { return queue.take().connection != nullptr; });
   // Pushed until the thread that waits is seen: from then on there is a free one.
   CHECK(eventually([&] {
     const bool none_free = queue.push(std::make_unique<Connection>(Poco::Net::StreamSocket(), count));
@@ -94,7 +94,7 @@ TEST_CASE("requests wait for a thread in their order, and say when there is none
   }));
   CHECK(taken.get());
   queue.close();
-  while (queue.take()) {
+  while (queue.take().connection) {
   }
   CHECK(count.get() == 0);
 }
@@ -110,7 +110,9 @@ TEST_CASE("a request is overdue once it has waited for its time, not before") {
   auto came = overdue.get();
   CHECK(came.get() == first);
   CHECK(std::chrono::steady_clock::now() - begin >= milliseconds{40});
-  CHECK(queue.take_overdue() != nullptr);
+  CHECK(queue.take().overdue);
+  (void)queue.push(std::make_unique<Connection>(Poco::Net::StreamSocket(), count));
+  CHECK_FALSE(queue.take().overdue);
   auto none = std::async(std::launch::async, [&] { return queue.take_overdue(); });
   CHECK(none.wait_for(milliseconds{80}) == std::future_status::timeout);
   queue.close();

@@ -18,12 +18,14 @@ ConnectionPtr RequestQueue::take_front() {
   return first;
 }
 
-ConnectionPtr RequestQueue::take() {
+RequestQueue::Taken RequestQueue::take() {
   std::unique_lock lock(mutex_);
   ++takers_;
   more_.wait(lock, [&] { return closed_ || !queue_.empty(); });
   --takers_;
-  return queue_.empty() ? nullptr : take_front();
+  if (queue_.empty()) return {};
+  const bool overdue = std::chrono::steady_clock::now() >= due();
+  return {take_front(), overdue};
 }
 
 ConnectionPtr RequestQueue::take_overdue() {
@@ -35,9 +37,8 @@ ConnectionPtr RequestQueue::take_overdue() {
       nothing_due_ = false;
       continue;
     }
-    const auto due = queue_.front()->since + max_wait_;
-    if (std::chrono::steady_clock::now() >= due) return take_front();
-    overdue_.wait_until(lock, due);
+    if (std::chrono::steady_clock::now() >= due()) return take_front();
+    overdue_.wait_until(lock, due());
   }
   return nullptr;
 }

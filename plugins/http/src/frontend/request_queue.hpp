@@ -1,5 +1,6 @@
 // RequestQueue: connections on which something has come, in its order, until a thread takes them. Bounded by time, not by
-// number: one that has waited too long goes to the thread that refuses. Every function may be called from any thread.
+// number: one that has waited too long is to be refused, by the thread that takes it or by the one that waits for such. Every
+// function may be called from any thread.
 #pragma once
 
 #include <condition_variable>
@@ -19,8 +20,12 @@ class RequestQueue {
   // True: no thread is free to take it.
   bool push(ConnectionPtr connection);
 
-  // The oldest; waits for one. Null: closed and empty.
-  [[nodiscard]] ConnectionPtr take();
+  struct Taken {
+    ConnectionPtr connection;  // null: closed and empty
+    bool overdue = false;
+  };
+  // The oldest; waits for one.
+  [[nodiscard]] Taken take();
 
   // Waits until the oldest has waited for too long. Null: closed. For one thread.
   [[nodiscard]] ConnectionPtr take_overdue();
@@ -31,6 +36,7 @@ class RequestQueue {
 
  private:
   [[nodiscard]] ConnectionPtr take_front();
+  [[nodiscard]] SteadyTime due() const { return queue_.front()->since + max_wait_; }
 
   const milliseconds max_wait_;
   mutable std::mutex mutex_;

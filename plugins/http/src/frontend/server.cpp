@@ -118,13 +118,14 @@ void Server::hire() {
 
 void Server::serve_requests() {
   Exchange exchange(*this);
-  while (auto connection = queue_.take()) {
+  for (auto taken = queue_.take(); taken.connection; taken = queue_.take()) {
     ++threads_serving_;
-    exchange.run(std::move(connection), Exchange::Manner::serve);
+    exchange.run(std::move(taken.connection), taken.overdue ? Exchange::Manner::refuse : Exchange::Manner::serve);
     --threads_serving_;
   }
 }
 
+// While every thread waits for a commit, or for a client.
 void Server::refuse_overdue() {
   Exchange exchange(*this);
   while (auto connection = queue_.take_overdue()) {

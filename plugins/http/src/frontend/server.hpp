@@ -26,7 +26,7 @@ namespace punctual {
 struct ServerSettings {
   std::string listen = "127.0.0.1:8080";
   int max_threads = 256;
-  milliseconds max_queue_time{75};
+  milliseconds max_queue_time{50};
   std::size_t max_connections = 16384;
   milliseconds idle_time{65000};
   ReadLimits read;

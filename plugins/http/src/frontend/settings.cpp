@@ -9,7 +9,7 @@ std::span<const punctual_setting> http_frontend_settings() {
       punctual_setting{"http.listen", PUNCTUAL_STRING, "127.0.0.1:8080",
                        "Where the API is served: host:port or [v6]:port; port 0 takes a free one."},
       punctual_setting{"http.max_threads", PUNCTUAL_INTEGER, "256", "Requests served at once; more wait."},
-      punctual_setting{"http.max_queue_time", PUNCTUAL_DURATION, "75ms",
+      punctual_setting{"http.max_queue_time", PUNCTUAL_DURATION, "50ms",
                        "How long a request may wait for a thread before it is answered 503."},
       punctual_setting{"http.max_connections", PUNCTUAL_INTEGER, "16384",
                        "Connections of clients; for a new one an idle one is ended, or it is answered 503."},
