@@ -2,7 +2,7 @@
 #pragma once
 
 #include <chrono>
-#include <cstdio>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,18 +16,24 @@ using std::chrono::seconds;
 // An instant, UTC, microseconds since 1970.
 using Time = std::chrono::sys_time<microseconds>;
 
-// "2026-01-31T08:30:00.125Z": UTC with exactly three decimals, cut (not rounded) to the millisecond.
+// "2026-01-31T08:30:00.125Z": UTC with exactly three decimals, cut (not rounded) to the millisecond. Years
+// 0 to 9999.
 [[nodiscard]] inline std::string format_rfc3339(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{std::chrono::floor<milliseconds>(time - day)};
-  char out[48];
-  const int size =
-      std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                    static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                    static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {out, static_cast<std::size_t>(size)};
+  std::string out = "0000-00-00T00:00:00.000Z";
+  const auto write = [&out](std::size_t end, unsigned value) {  // its digits, the last one before `end`
+    for (; value > 0; value /= 10) out[--end] = static_cast<char>('0' + value % 10);
+  };
+  write(4, static_cast<unsigned>(static_cast<int>(date.year())) % 10000);
+  write(7, static_cast<unsigned>(date.month()));
+  write(10, static_cast<unsigned>(date.day()));
+  write(13, static_cast<unsigned>(clock.hours().count()));
+  write(16, static_cast<unsigned>(clock.minutes().count()));
+  write(19, static_cast<unsigned>(clock.seconds().count()));
+  write(23, static_cast<unsigned>(clock.subseconds().count()));
+  return out;
 }
 
 // Reads an RFC 3339 date-time (section 5.6) with any offset: 'T', 't' or one space between date and time, any number of
