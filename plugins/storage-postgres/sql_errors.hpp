@@ -2,7 +2,8 @@
 //   no state, class 08, 57P01 to 57P03 (shut down, crashed, cannot connect now) while a statement runs: Timeout, because the
 //     statement may have taken place; whoever repeats it must be able to
 //   40001, 40P01, 55P03 (serialisation, deadlock, lock not available): Unavailable; nothing took place
-//   class 53, 57014 (out of resources, statement timeout), 25006 (a standby): Unavailable; nothing took place
+//   class 53, 57014 (out of resources, statement timeout), 25006 (a standby), 25P03, 25P04 (the transaction was idle or open
+//     for too long, as when this machine stood still): Unavailable; nothing took place
 //   classes 22 and 23 (data, constraints): RowRefused
 //   XX001, XX002: Corrupt
 //   anything else is a bug of this plugin or a missing grant: std::logic_error

@@ -41,7 +41,8 @@ class Arrivals {
 
   [[nodiscard]] std::vector<Arrival> all() {
     std::vector<Arrival> out;
-    for (const auto& [path, arrivals] : all_.lock()->by_path) out.insert(out.end(), arrivals.begin(), arrivals.end());
+    const auto recorded = all_.lock();
+    for (const auto& [path, arrivals] : recorded->by_path) out.insert(out.end(), arrivals.begin(), arrivals.end());
     return out;
   }
 

@@ -20,9 +20,7 @@ class StoreUnderTest {
  public:
   // Made ready by `prepare`, as FreshStorage has it.
   StoreUnderTest(TestHost& host, const std::function<void(Storage&)>& prepare)
-      : host_(host),
-        library_(plugin_file()),
-        database_(plugin_file(), [&](const std::string& place) { prepare(*open(place)); }) {}
+      : host_(host), database_(plugin_file(), [&](const std::string& place) { prepare(*open(place)); }) {}
 
   [[nodiscard]] const std::string& url() const { return database_.url(); }
 
@@ -36,11 +34,17 @@ class StoreUnderTest {
 
  private:
   [[nodiscard]] PluginInstance<Storage> open(const std::string& place) const {
-    const Plugin& plugin = library_.plugins().front();
-    const KnownSettings known({}, library_.plugins());
+    const Plugin& plugin = library().plugins().front();
+    const KnownSettings known({}, library().plugins());
     SettingsSources sources;
     sources.command_line.push_back({"storage.url", place, "test"});
     return {plugin, read_settings(known, sources).json_for(*plugin.descriptor), host_.for_plugins()};
+  }
+
+  // Never unloaded, as the server never does: an exception that the plugin throws through a case is read after this is gone.
+  static const PluginLibrary& library() {
+    static const auto& loaded = *new PluginLibrary(plugin_file());
+    return loaded;
   }
 
   static std::string plugin_file() {
@@ -50,7 +54,6 @@ class StoreUnderTest {
   }
 
   TestHost& host_;
-  PluginLibrary library_;
   FreshStorage database_;
 };
 

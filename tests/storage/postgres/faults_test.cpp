@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "punctual/errors.hpp"
+#include "sql_errors.hpp"
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
@@ -106,4 +107,10 @@ TEST_CASE_METHOD(StorageFixture, "claims and changes of the same lines never wai
   close();  // a session reports what it has counted when it ends, at the latest
   CHECK(site.database().postgres()->value(
             "select deadlocks from pg_stat_database where datname = current_database()") == "0");
+}
+
+TEST_CASE("a transaction that was ended because this machine stood still is one that may be tried again") {
+  CHECK_THROWS_AS(postgres::throw_sql_error("25P03", "terminating connection due to idle-in-transaction timeout"),
+                  Unavailable);
+  CHECK_THROWS_AS(postgres::throw_sql_error("25P04", "terminating connection due to transaction timeout"), Unavailable);
 }
