@@ -21,13 +21,7 @@ std::optional<TaskWriteOutcome> replayed(Session& session, const TaskWrite& writ
 
 // Whoever took the key gives it back when nothing is applied.
 TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
-  if (write.idempotency) {
-    static const std::string sql = R"sql(
-      delete from replies
-      where organization_id = $1
-        and key = $2)sql";
-    (void)session.run(sql, write.organization_id, Bytes{write.idempotency->key});
-  }
+  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
   return {result, std::nullopt, {}};
 }
 
