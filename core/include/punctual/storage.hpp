@@ -124,8 +124,9 @@ struct ClaimRequest {
 struct ClaimResult {
   std::vector<Claimed> claimed;  // ordered by scheduled_for, then id
   // When the earliest execution that is pending after this claim is due. A queued one that must wait for its line does not
-  // count: settling the one before it is what makes it claimable. What a cap, a share or another server's claim under way
-  // holds back may count. nullopt: nothing is pending.
+  // count: settling the one before it is what makes it claimable; one that must wait for the rate of its queue counts from
+  // when that lets it go. What a cap, a share or another server's claim under way holds back may count. nullopt: nothing is
+  // pending.
   std::optional<Time> next_due;
 };
 
