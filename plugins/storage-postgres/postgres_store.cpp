@@ -54,6 +54,7 @@ UpkeepReport PostgresMaintenance::upkeep(const Upkeep& upkeep) {
   UpkeepReport report = tend_leaves(pool_, upkeep);
   UpkeepReport more = clear_keep(pool_, upkeep, rows_a_clearing);
   report.done.insert(report.done.end(), more.done.begin(), more.done.end());
+  (void)pool_.write([&](Session& session) { return remove_idle_lines(session, upkeep.now, rows_a_clearing); });
   return report;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "hot_path.hpp"
 #include "replies.hpp"
@@ -165,6 +166,44 @@ PauseOutcome end_unsent_claims(Session& session, const TaskWrite& write, std::st
     release_claims(session, out.write.revoked);
   }
   return out;
+}
+
+std::size_t remove_idle_lines(Session& session, Time now, std::size_t limit) {
+  // Locked first: what is stored in them from then on waits, and what was before is seen by the next statement.
+  static const std::string lock = R"sql(
+    select organization_id, name
+    from queues line
+    where not configured
+      and not paused
+      and ready_at is null
+      and coalesce(tail, 'epoch') < $1
+      and not exists (
+        select
+        from executions_keep waits
+        where waits.organization_id = line.organization_id
+          and waits.queue = line.name
+          and waits.status in ('pending', 'running'))
+    limit $2
+    for update skip locked)sql";
+  static const std::string remove = R"sql(
+    delete from queues line
+    using unnest($1::uuid[], $2::text[]) as idle (organization_id, name)
+    where line.organization_id = idle.organization_id
+      and line.name = idle.name
+      and not exists (
+        select
+        from executions_keep waits
+        where waits.organization_id = line.organization_id
+          and waits.queue = line.name
+          and waits.status in ('pending', 'running')))sql";
+  const Rows idle = session.run(lock, Time{now - std::chrono::days{1}}, limit);
+  std::vector<std::size_t> rows(idle.size());
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  if (rows.empty()) return 0;
+  Parameters parameters;
+  parameters.add_each(rows, [&](std::size_t row) { return idle.get<OrganizationId>(row, 0); });
+  parameters.add_each(rows, [&](std::size_t row) { return idle.bytes(row, 1); });
+  return session.run(remove, parameters).changed();
 }
 
 std::vector<Queue> PostgresQueueStore::list(OrganizationId organization) {

@@ -30,4 +30,7 @@ class PostgresQueueStore final : public QueueStore {
 [[nodiscard]] std::optional<Queue> find_queue(Session& session, OrganizationId organization, std::string_view name);
 [[nodiscard]] PauseOutcome end_unsent_claims(Session& session, const TaskWrite& write, std::string_view name);
 
+// Removes the rows of lines for which nothing is set and in which nothing has been for a day, at most `limit`; how many.
+std::size_t remove_idle_lines(Session& session, Time now, std::size_t limit);
+
 }  // namespace punctual::postgres
