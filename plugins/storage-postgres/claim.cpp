@@ -76,6 +76,7 @@ begin
     from queues
     where not paused
       and ready_at <= p_now
+      and coalesce(held_until, '-infinity') <= p_now
     order by ready_at
     limit p_limit + 1) ready;
   if v_ready > p_limit and p_limit > 0 then
@@ -119,6 +120,7 @@ begin
         where line.organization_id = turn.organization_id
           and not line.paused
           and line.ready_at <= p_now
+          and coalesce(line.held_until, '-infinity') <= p_now
         order by line.ready_at
         limit greatest(1, p_limit / cardinality(v_organization))
         for update skip locked) ready
@@ -131,6 +133,7 @@ begin
       from queues
       where not paused
         and ready_at <= p_now
+        and coalesce(held_until, '-infinity') <= p_now
       order by ready_at
       limit p_limit
       for update skip locked) line;

@@ -161,6 +161,7 @@ create table queues (
   rate_at_once integer,
   rate_every interval,
   next_at timestamptz,
+  held_until timestamptz, -- nothing is given out before, so that a deletion of what waits comes to its end
   ready_at timestamptz,
   tail timestamptz,
   primary key (organization_id, name)

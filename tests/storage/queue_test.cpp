@@ -435,6 +435,45 @@ TEST_CASE_METHOD(QueueFixture, "deleting a wide queue counts what waits and leav
   CHECK(claim(at(5s)).size() == 1);
 }
 
+TEST_CASE_METHOD(QueueFixture, "a deletion that waits for other servers keeps them from claiming more of the queue") {
+  if (!site.allows_several_servers()) return;
+  set_concurrency(5);
+  queued(3, at(1s));
+  const auto other_server = open_another();
+  const auto other_node = next_id<NodeId>();
+  (void)other_server->leases().acquire({other_node, "another-host", 1, at(0s)});
+  const auto claim_there = [&](Time now, std::size_t limit) {
+    auto request = claim_request(now, limit);
+    request.node = other_node;
+    return other_server->work().claim(request).claimed;
+  };
+  const auto held = claim_there(at(2s), 1);
+  REQUIRE(held.size() == 1);
+  std::size_t counted = 0;
+  const auto remove = [&](Time now) {
+    return tasks()
+        .remove_queue(write_at(now), "q",
+                      [&](std::size_t count) {
+                        counted = count;
+                        return StoredReply{};
+                      })
+        .result;
+  };
+  CHECK(remove(at(3s)) == WriteResult::held_elsewhere);
+  CHECK(claim_there(at(3s), 10).empty());
+  CHECK(remove(at(3s + 900ms)) == WriteResult::held_elsewhere);
+  CHECK(claim_there(at(4s + 800ms), 10).empty());
+  SECTION("until it has come to its end") {
+    const StartedClaim started{{held[0].id, held[0].token}, at(4s)};
+    other_server->work().mark_started({&started, 1});
+    CHECK(remove(at(4s + 850ms)) == WriteResult::applied);
+    CHECK(counted == 2);
+    const auto next = queued(at(1s));
+    CHECK(ids_of(claim_there(at(4s + 850ms), 10)) == std::vector{next});
+  }
+  SECTION("or has been given up for a second") { CHECK(claim_there(at(4s + 900ms), 10).size() == 2); }
+}
+
 // ---- Rate.
 
 TEST_CASE_METHOD(QueueFixture, "a queue with a rate gives out one after the other, spaced, in order") {

@@ -374,7 +374,8 @@ class TaskStore {
   [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
   // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
-  // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. `reply` is
+  // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. After
+  // held_elsewhere nothing of the queue is claimed for a second, so that it comes to its end when it is tried again. `reply` is
   // called with how many there were, before the commit, and gives what is stored for the idempotency key; perhaps on a
   // thread of the backend, while the caller waits.
   [[nodiscard]] virtual TaskWriteOutcome remove_queue(const TaskWrite& write, std::string_view queue,
