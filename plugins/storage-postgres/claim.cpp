@@ -8,15 +8,25 @@ namespace punctual::postgres {
 
 // How executions are chosen:
 // - Lines: their rows in `queues` are locked, passing over those that another server works on; when there are too many, those
-//   of each organisation in turn. Then, in a statement of its
-//   own and so with a snapshot that has all that was committed before the lock, the first rows of each line: those that run
-//   or wait for a retry come first, so nothing behind them is looked at.
+//   of each organisation in turn. Then, in a statement of its own and so with a snapshot that has all that was committed
+//   before the lock, as many rows of each line as it has slots: those that run come first, then those that wait for a retry,
+//   so nothing behind them is looked at. Of a line with a rate no more is taken than that leaves. A row is never before one
+//   that comes first in its line, also where that one was due later by the clock of the server that stored it.
 // - Everything else straight from the index of due executions, when all that is due fits and nothing limits it.
 // - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, from
 //   the one behind the last that had a turn until there are as many as places, and each gives its earliest. Those with a
 //   cap have their count locked first, and give only what is due by now.
 // The first row returned holds nothing but next_due.
 const std::string claim_work_function = R"sql(
+-- QueuePace::starts_left; null without a rate.
+create or replace function starts_left(q_next timestamptz, q_at_once integer, q_every interval, q_now timestamptz)
+returns integer
+language sql immutable parallel safe
+return case
+  when q_every is not null then
+    greatest(0, q_at_once - ceil(greatest(extract(epoch from q_next - q_now), 0) / extract(epoch from q_every)))::integer
+end;
+
 create or replace function claim_work(
   p_node uuid, p_token bigint, p_now timestamptz, p_horizon timestamptz, p_limit integer, p_floor timestamptz,
   p_share integer, s_organization uuid[], s_most integer[], p_after uuid)
@@ -33,9 +43,10 @@ declare
   v_line_organization uuid[];
   v_line_name text[];
   v_line_concurrency integer[];
+  v_line_starts integer[]; -- null: without a rate
   v_head_id uuid[] := '{}';
   v_head_organization uuid[] := '{}';
-  v_head_due timestamptz[] := '{}';
+  v_head_line bigint[] := '{}';
   v_ready integer;
   v_free integer;
   v_simple boolean;
@@ -65,6 +76,7 @@ begin
     from queues
     where not paused
       and ready_at <= p_now
+      and coalesce(held_until, '-infinity') <= p_now
     order by ready_at
     limit p_limit + 1) ready;
   if v_ready > p_limit and p_limit > 0 then
@@ -96,49 +108,61 @@ begin
     select array_agg(organization_id)
     into v_organization
     from (select organization_id from found where ready_at <= p_now limit p_limit) found;
-    select array_agg(line.organization_id), array_agg(line.name), array_agg(line.concurrency)
-    into v_line_organization, v_line_name, v_line_concurrency
+    select array_agg(line.organization_id), array_agg(line.name), array_agg(line.concurrency), array_agg(line.starts)
+    into v_line_organization, v_line_name, v_line_concurrency, v_line_starts
     from (
       select ready.*
       from unnest(v_organization) as turn (organization_id)
       cross join lateral (
-        select line.organization_id, line.name, line.concurrency
+        select line.organization_id, line.name, line.concurrency,
+          starts_left(line.next_at, line.rate_at_once, line.rate_every, p_now) as starts
         from queues line
         where line.organization_id = turn.organization_id
           and not line.paused
           and line.ready_at <= p_now
+          and coalesce(line.held_until, '-infinity') <= p_now
         order by line.ready_at
         limit greatest(1, p_limit / cardinality(v_organization))
         for update skip locked) ready
       limit p_limit) line;
   elsif v_ready > 0 then
-    select array_agg(line.organization_id), array_agg(line.name), array_agg(line.concurrency)
-    into v_line_organization, v_line_name, v_line_concurrency
+    select array_agg(line.organization_id), array_agg(line.name), array_agg(line.concurrency), array_agg(line.starts)
+    into v_line_organization, v_line_name, v_line_concurrency, v_line_starts
     from (
-      select organization_id, name, concurrency
+      select organization_id, name, concurrency, starts_left(next_at, rate_at_once, rate_every, p_now) as starts
       from queues
       where not paused
         and ready_at <= p_now
+        and coalesce(held_until, '-infinity') <= p_now
       order by ready_at
       limit p_limit
       for update skip locked) line;
   end if;
   if v_line_name is not null then
-    select coalesce(array_agg(head.id order by head.scheduled_for, head.id), '{}'),
-      coalesce(array_agg(head.organization_id order by head.scheduled_for, head.id), '{}'),
-      coalesce(array_agg(head.scheduled_for order by head.scheduled_for, head.id), '{}')
-    into v_head_id, v_head_organization, v_head_due
-    from unnest(v_line_organization, v_line_name, v_line_concurrency) as line (organization_id, name, concurrency)
+    select coalesce(array_agg(head.id order by head.due, head.place, head.id), '{}'),
+      coalesce(array_agg(head.organization_id order by head.due, head.place, head.id), '{}'),
+      coalesce(array_agg(line.ord order by head.due, head.place, head.id), '{}')
+    into v_head_id, v_head_organization, v_head_line
+    from unnest(v_line_organization, v_line_name, v_line_concurrency, v_line_starts)
+      with ordinality as line (organization_id, name, concurrency, starts, ord)
     cross join lateral (
-      select waits.id, waits.organization_id, waits.status, waits.scheduled_for
-      from executions_keep waits
-      where waits.organization_id = line.organization_id
-        and waits.queue = line.name
-        and waits.status in ('pending', 'running')
-      order by waits.holds desc, waits.line_at, waits.line_seq
-      limit line.concurrency) head
-    where head.status = 'pending'
-      and head.scheduled_for <= p_now;
+      select slot.id, slot.organization_id, max(slot.scheduled_for) over places as due, row_number() over places as place
+      from (
+        select waits.id, waits.organization_id, waits.status, waits.scheduled_for, waits.claim_token, waits.holds,
+          waits.line_at, waits.line_seq
+        from executions_keep waits
+        where waits.organization_id = line.organization_id
+          and waits.queue = line.name
+          and waits.status in ('pending', 'running')
+        order by waits.claim_token, waits.holds desc, waits.line_at, waits.line_seq
+        limit line.concurrency) slot
+      where slot.status = 'pending'
+        and slot.scheduled_for <= p_now
+      window places as (
+        order by slot.claim_token, slot.holds desc, slot.line_at, slot.line_seq
+        rows unbounded preceding)) head
+    where line.starts is null
+      or head.place <= line.starts;
   end if;
 
   -- Whether everything fits and nothing limits it.
@@ -259,8 +283,8 @@ begin
         select ranked.id, ranked.organization_id, ranked.turn
         from (
           select head.id, head.organization_id, turn.ord as turn, turn.quota,
-            row_number() over (partition by head.organization_id order by head.due, head.id) as rank
-          from unnest(v_head_id, v_head_organization, v_head_due) as head (id, organization_id, due)
+            row_number() over (partition by head.organization_id order by head.ord) as rank
+          from unnest(v_head_id, v_head_organization) with ordinality as head (id, organization_id, ord)
           join unnest(v_organization, v_quota) with ordinality as turn (organization_id, quota, ord)
             using (organization_id)
           where head.id <> all (v_ids)) ranked
@@ -324,10 +348,25 @@ begin
   end if;
 
   if v_line_name is not null then
+    if exists (select from unnest(v_line_starts) starts where starts is not null) then
+      update queues
+      set next_at = greatest(queues.next_at, p_now) + queues.rate_every * started.number
+      from (
+        select head.line, count(*)::integer as number
+        from unnest(v_head_id, v_head_line) as head (id, line)
+        join unnest(v_ids) as taken (id) using (id)
+        where v_line_starts[head.line] is not null
+        group by head.line) started
+      where queues.organization_id = v_line_organization[started.line]
+        and queues.name = v_line_name[started.line];
+    end if;
     update queues
-    set ready_at = looked_at.next_at
+    set ready_at = case
+        when looked_at.due is not null then
+          greatest(looked_at.due, queues.next_at - queues.rate_every * (queues.rate_at_once / 2))
+      end
     from (
-      select line.organization_id, line.name, min(head.scheduled_for) filter (where head.status = 'pending') as next_at
+      select line.organization_id, line.name, min(slot.scheduled_for) filter (where slot.status = 'pending') as due
       from unnest(v_line_organization, v_line_name, v_line_concurrency) as line (organization_id, name, concurrency)
       left join lateral (
         select waits.status, waits.scheduled_for
@@ -335,8 +374,8 @@ begin
         where waits.organization_id = line.organization_id
           and waits.queue = line.name
           and waits.status in ('pending', 'running')
-        order by waits.holds desc, waits.line_at, waits.line_seq
-        limit line.concurrency) head on true
+        order by waits.claim_token, waits.holds desc, waits.line_at, waits.line_seq
+        limit line.concurrency) slot on true
       group by line.organization_id, line.name) looked_at
     where queues.organization_id = looked_at.organization_id
       and queues.name = looked_at.name;

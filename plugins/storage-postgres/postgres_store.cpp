@@ -54,6 +54,7 @@ UpkeepReport PostgresMaintenance::upkeep(const Upkeep& upkeep) {
   UpkeepReport report = tend_leaves(pool_, upkeep);
   UpkeepReport more = clear_keep(pool_, upkeep, rows_a_clearing);
   report.done.insert(report.done.end(), more.done.begin(), more.done.end());
+  (void)pool_.write([&](Session& session) { return remove_idle_lines(session, upkeep.now, rows_a_clearing); });
   return report;
 }
 
@@ -86,6 +87,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       leases_(lease_pool_, upkeep_pool_, floor_),
       signals_(options.session, lease_pool_, host),
       tasks_(work_pool_, page_pool_, floor_),
+      queues_(work_pool_, page_pool_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
       maintenance_(upkeep_pool_, options.session) {}

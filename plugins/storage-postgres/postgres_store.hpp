@@ -4,6 +4,7 @@
 #include "directory.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
+#include "queue_store.hpp"
 #include "schedules.hpp"
 #include "signals.hpp"
 #include "task_store.hpp"
@@ -33,6 +34,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] QueueStore& queues() noexcept override { return queues_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -55,6 +57,7 @@ class PostgresStore final : public Storage {
   PostgresLeases leases_;
   PostgresSignals signals_;
   PostgresTaskStore tasks_;
+  PostgresQueueStore queues_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;

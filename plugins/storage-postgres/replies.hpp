@@ -23,6 +23,8 @@ struct EarlierUse {
 // with it. Else what the key was used for before.
 [[nodiscard]] std::optional<EarlierUse> take_key(Session& session, OrganizationId organization,
                                                  const IdempotencyRecord& record);
+// Gives it back: nothing was applied.
+void return_key(Session& session, OrganizationId organization, const IdempotencyRecord& record);
 // Puts `reply` in place of the one that came with the record.
 void replace_reply(Session& session, OrganizationId organization, std::string_view key, const StoredReply& reply);
 

@@ -137,7 +137,9 @@ create index executions_keep_due on executions_keep (scheduled_for, id)
   where status = 'pending' and queue is null;
 create index executions_keep_due_by_organization on executions_keep (organization_id, scheduled_for, id)
   where status = 'pending' and queue is null;
-create index executions_keep_lines on executions_keep (organization_id, queue, holds desc, line_at, line_seq)
+-- Those that run first: only they have a token.
+create index executions_keep_lines on executions_keep
+  (organization_id, queue, claim_token, holds desc, line_at, line_seq)
   where queue is not null and status in ('pending', 'running');
 create index executions_keep_live on executions_keep (task_id)
   where status in ('pending', 'running');
@@ -146,17 +148,26 @@ create index executions_keep_over on executions_keep (finished_at)
 
 create sequence line_places;
 
--- One line each. tail: the place of the latest that was due when it was stored. ready_at: when its head may be claimed;
--- null while nothing of it can be.
+-- One line each, whether anything is set for it or not. tail: the place of the latest that was due when it was stored.
+-- ready_at: when something of it may be claimed; null while nothing can be. rate_at_once, rate_every, next_at: QueuePace.
 create table queues (
   organization_id uuid not null,
   name text not null,
+  configured boolean not null default false, -- a client has set concurrency and rate
   paused boolean not null default false,
   concurrency integer not null default 1 check (concurrency between 1 and 100),
+  rate_count integer,
+  rate_period_s bigint,
+  rate_at_once integer,
+  rate_every interval,
+  next_at timestamptz,
+  held_until timestamptz, -- nothing is given out before, so that a deletion of what waits comes to its end
   ready_at timestamptz,
   tail timestamptz,
   primary key (organization_id, name)
 ) with (fillfactor = 50);
+
+create index queues_set on queues (organization_id, name) where configured or paused;
 
 create index queues_ready on queues (ready_at) where not paused and ready_at is not null;
 create index queues_ready_by_organization on queues (organization_id, ready_at) where not paused and ready_at is not null;

@@ -21,13 +21,7 @@ std::optional<TaskWriteOutcome> replayed(Session& session, const TaskWrite& writ
 
 // Whoever took the key gives it back when nothing is applied.
 TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
-  if (write.idempotency) {
-    static const std::string sql = R"sql(
-      delete from replies
-      where organization_id = $1
-        and key = $2)sql";
-    (void)session.run(sql, write.organization_id, Bytes{write.idempotency->key});
-  }
+  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
   return {result, std::nullopt, {}};
 }
 
@@ -179,6 +173,20 @@ std::vector<TaskId> waiting_in_queue(Session& session, const TaskWrite& write, s
   return tasks;
 }
 
+// Nothing of a line is claimed before `until`, unless that is taken back (nullopt).
+void hold_line(Session& session, const TaskWrite& write, std::string_view queue, const std::optional<Time>& until) {
+  static const std::string sql = R"sql(
+    update queues
+    set held_until = $3
+    where organization_id = $1
+      and name = $2
+      and held_until is distinct from $3)sql";
+  (void)session.run(sql, write.organization_id, queue, until);
+}
+
+// For how long a line is held for a deletion that has to be tried again.
+constexpr seconds hold_time{1};
+
 }  // namespace
 
 TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const TaskUpdate& change) {
@@ -227,7 +235,11 @@ TaskWriteOutcome remove_queue(Session& session, const TaskWrite& write, std::str
   if (auto earlier = replayed(session, write)) return *std::move(earlier);
   auto tasks = waiting_in_queue(session, write, queue);
   auto executions = changeable(session, write, tasks);
-  if (!executions) return refused(session, write, WriteResult::held_elsewhere);
+  if (!executions) {
+    // Where several run at once, others would claim the next ones until this is tried again.
+    hold_line(session, write, queue, write.now + hold_time);
+    return refused(session, write, WriteResult::held_elsewhere);
+  }
   // Deleted are those that wait in this queue: not those that are under way here and wait elsewhere or not at all.
   std::erase_if(tasks, [&](TaskId task) {
     return std::none_of(executions->begin(), executions->end(), [&](const LiveExecution& one) {
@@ -241,6 +253,7 @@ TaskWriteOutcome remove_queue(Session& session, const TaskWrite& write, std::str
   outcome.revoked = revoke_claims(session, *executions);
   cancel_pending(session, *executions, write.now);
   delete_tasks(session, tasks, write.now);
+  hold_line(session, write, queue, std::nullopt);
   const StoredReply made = reply(tasks.size());
   if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
   return outcome;

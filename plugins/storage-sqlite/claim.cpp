@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "hot_path.hpp"
 #include "lines.hpp"
@@ -85,14 +87,21 @@ ClaimResult claim_due(Connection& connection, Turns& turns, const ClaimRequest& 
   ClaimResult result;
   LineChanges lines(connection);
   TermsReader terms(connection);
+  std::map<std::pair<OrganizationId, std::string>, int> starts;  // of each line
   for (const Candidate& candidate : choose_due(connection, terms, turns, request)) {
     mark_claimed(connection, candidate.id, request);
     Claimed& claimed = result.claimed.emplace_back(read_claimed(connection, candidate.id, request.token));
     claimed.signing_secrets = terms.of(claimed.organization_id).signing_secrets;
     claimed.capped = terms.of(claimed.organization_id).capped;
+    if (claimed.queue) ++starts[{claimed.organization_id, *claimed.queue}];
     lines.touch(claimed.organization_id, claimed.queue);
   }
+  for (const auto& [line, number] : starts) count_starts(connection, line.first, line.second, request.now, number);
   lines.refresh();
+  // The first of a line with a rate came when that allowed it.
+  std::sort(result.claimed.begin(), result.claimed.end(), [](const Claimed& a, const Claimed& b) {
+    return std::tie(a.scheduled_for, a.id) < std::tie(b.scheduled_for, b.id);
+  });
   result.next_due = next_due(connection);
   return result;
 }

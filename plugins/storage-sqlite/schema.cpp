@@ -117,13 +117,14 @@ create table responses (
   body text
 ) strict, without rowid;
 
--- The lines of queued executions whose head may be claimed, at ready_at. A busy or empty line has no row.
+-- What may be claimed of the lines of queued executions, at ready_at: as many of each as have a slot. A line in which all
+-- slots run, a paused one and an empty one have no row.
 create table lines (
   organization_id blob not null,
   queue text not null,
   head_id blob not null,
   ready_at integer not null,
-  primary key (organization_id, queue)
+  primary key (organization_id, queue, head_id)
 ) strict, without rowid;
 
 create index lines_ready on lines (ready_at, head_id);
@@ -168,6 +169,20 @@ create index tasks_deleted on tasks (deleted_at)
   where deleted_at is not null;
 
 create index lines_ready_of_organization on lines (organization_id, ready_at, head_id);
+
+-- What is set for a line; one without a row is as by default.
+create table queues (
+  organization_id blob not null,
+  name text not null,
+  configured integer not null, -- a client has set concurrency and rate
+  paused integer not null,
+  concurrency integer not null check (concurrency between 1 and 100),
+  rate_count integer,
+  rate_period_s integer,
+  next_at integer, -- of the rate: QueuePace
+  primary key (organization_id, name),
+  check (configured = 1 or paused = 1)
+) strict, without rowid;
 )sql";
 
 // Step n brings version n to n + 1.

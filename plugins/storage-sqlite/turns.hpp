@@ -12,7 +12,7 @@
 
 namespace punctual::sqlite {
 
-// An execution without a queue, or the head of an idle line.
+// An execution without a queue, or one that has a slot of its line.
 struct Candidate {
   Time due;
   ExecutionId id;

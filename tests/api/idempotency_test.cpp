@@ -36,6 +36,10 @@ TEST_CASE("every change can be repeated") {
            {"POST", path + "/trigger", ""},
            {"DELETE", path, ""},
            {"DELETE", "/api/v1/tasks?queue=q", ""},
+           {"PUT", "/api/v1/queues/q", R"({"concurrency":2})"},
+           {"POST", "/api/v1/queues/q/pause", ""},
+           {"POST", "/api/v1/queues/q/resume", ""},
+           {"DELETE", "/api/v1/queues/q", ""},
        }) {
     INFO(method << ' ' << target);
     const HeaderList key{{"Idempotency-Key", std::to_string(++number)}};
@@ -143,6 +147,10 @@ TEST_CASE("of many equal requests at once one is done and all are answered with 
            {"PATCH", path, R"({"delay":"2h"})"},
            {"DELETE", path, ""},
            {"DELETE", "/api/v1/tasks?queue=q", ""},
+           {"PUT", "/api/v1/queues/q", R"({"concurrency":2})"},
+           {"POST", "/api/v1/queues/q/pause", ""},
+           {"POST", "/api/v1/queues/q/resume", ""},
+           {"DELETE", "/api/v1/queues/q", ""},
        }) {
     INFO(method << ' ' << target);
     const HeaderList key{{"Idempotency-Key", std::to_string(++number)}};

@@ -16,6 +16,7 @@
 #include "punctual/ids.hpp"
 #include "punctual/metrics.hpp"
 #include "punctual/model.hpp"
+#include "punctual/queues.hpp"
 #include "punctual/storage.hpp"
 #include "punctual/time.hpp"
 #include "punctual/transport.hpp"
@@ -106,6 +107,20 @@ class Engine {
   [[nodiscard]] virtual Reply delete_queue(const Request& request, std::string_view queue,
                                            const Render<std::size_t>& render) = 0;
   [[nodiscard]] virtual Reply trigger_task(const Request& request, TaskId id, const Render<StartedRun>& render) = 0;
+
+  // ---- queues
+
+  // Those for which something is set and those with work that has not ended, by name.
+  [[nodiscard]] virtual std::vector<Queue> list_queues(const Principal& principal) = 0;
+  // NotFound: nothing is set for it, and it has no such work.
+  [[nodiscard]] virtual Queue find_queue(const Principal& principal, std::string_view name) = 0;
+  [[nodiscard]] virtual Reply change_queue(const Request& request, std::string_view name, const QueueChange& change,
+                                           const Render<Queue>& render) = 0;
+  // Takes back what is set, a pause too. NotFound as in find_queue.
+  [[nodiscard]] virtual Reply forget_queue(const Request& request, std::string_view name, const StoredReply& reply) = 0;
+  // Once it returns nothing of the queue is sent, on any server, until it is resumed; what is being sent goes on.
+  [[nodiscard]] virtual Reply pause_queue(const Request& request, std::string_view name, const StoredReply& reply) = 0;
+  [[nodiscard]] virtual Reply resume_queue(const Request& request, std::string_view name, const StoredReply& reply) = 0;
 
   // ---- executions
 

@@ -124,8 +124,9 @@ struct ClaimRequest {
 struct ClaimResult {
   std::vector<Claimed> claimed;  // ordered by scheduled_for, then id
   // When the earliest execution that is pending after this claim is due. A queued one that must wait for its line does not
-  // count: settling the one before it is what makes it claimable. What a cap, a share or another server's claim under way
-  // holds back may count. nullopt: nothing is pending.
+  // count: settling the one before it is what makes it claimable; one that must wait for the rate of its queue counts from
+  // when that lets it go. What a cap, a share or another server's claim under way holds back may count. nullopt: nothing is
+  // pending.
   std::optional<Time> next_due;
 };
 
@@ -186,9 +187,12 @@ class WorkStore {
   // first; when more is due than `limit`, organisations take turns. An organisation with a cap never has more running than
   // that, on all servers together.
   //
-  // Executions with a queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is
-  // claimed, never while another of the line is running; a waiting retry is the head of its line. Where several servers
-  // store work, what is due when it is stored takes its place behind what was so stored before, whatever their clocks say.
+  // Executions with a queue form one line per (organisation, queue), ordered by due time then id. As many as the queue's
+  // concurrency (QueueStore) have a slot: what is running first, then what has been claimed before or is a retry, then the
+  // next of the line. Only what has a slot is claimed, and what was never claimed before in the order of the line; with a
+  // concurrency of 1 that is the head of the line alone, never while another of it is running, and a waiting retry is the
+  // head. Of a paused line nothing is claimed, and of one with a rate only as much as that leaves at `now`. Where several servers store work, what is due when it is stored
+  // takes its place behind what was so stored before, whatever their clocks say.
   [[nodiscard]] virtual ClaimResult claim(const ClaimRequest& request) = 0;
 
   // Writes results, one transaction for all; one outcome an item, in order. Each is guarded by (execution, token). Updates
@@ -370,7 +374,8 @@ class TaskStore {
   [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
   // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
-  // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. `reply` is
+  // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. After
+  // held_elsewhere nothing of the queue is claimed for a second, so that it comes to its end when it is tried again. `reply` is
   // called with how many there were, before the commit, and gives what is stored for the idempotency key; perhaps on a
   // thread of the backend, while the caller waits.
   [[nodiscard]] virtual TaskWriteOutcome remove_queue(const TaskWrite& write, std::string_view queue,
@@ -488,6 +493,8 @@ class Maintenance {
   [[nodiscard]] virtual UpkeepReport upkeep(const Upkeep& upkeep) = 0;
 };
 
+class QueueStore;  // queues.hpp
+
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -496,6 +503,7 @@ class Storage {
   [[nodiscard]] virtual Leases& leases() noexcept = 0;
   [[nodiscard]] virtual Signals& signals() noexcept = 0;
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
+  [[nodiscard]] virtual QueueStore& queues() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;

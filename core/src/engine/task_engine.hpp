@@ -58,6 +58,13 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Reply delete_task(const Request&, TaskId, const StoredReply&) override;
   [[nodiscard]] Reply delete_queue(const Request&, std::string_view queue, const Render<std::size_t>&) override;
   [[nodiscard]] Reply trigger_task(const Request&, TaskId, const Render<StartedRun>&) override;
+  [[nodiscard]] std::vector<Queue> list_queues(const Principal&) override;
+  [[nodiscard]] Queue find_queue(const Principal&, std::string_view name) override;
+  [[nodiscard]] Reply change_queue(const Request&, std::string_view name, const QueueChange&,
+                                   const Render<Queue>&) override;
+  [[nodiscard]] Reply forget_queue(const Request&, std::string_view name, const StoredReply&) override;
+  [[nodiscard]] Reply pause_queue(const Request&, std::string_view name, const StoredReply&) override;
+  [[nodiscard]] Reply resume_queue(const Request&, std::string_view name, const StoredReply&) override;
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override;
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override;
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
@@ -71,6 +78,7 @@ class TaskEngine final : public Engine {
 
  private:
   struct Parts;
+  void look_at_queues();
   void show_claim(Execution& execution);
   std::unique_ptr<Parts> parts_;
 };

@@ -1,5 +1,5 @@
-// What the engine is made of, for the files that implement it: task_engine.cpp (its life), task_requests.cpp and
-// execution_requests.cpp (what a frontend asks for).
+// What the engine is made of, for the files that implement it: task_engine.cpp (its life) and the …_requests.cpp (what a
+// frontend asks for).
 #pragma once
 
 #include <atomic>
@@ -156,18 +156,27 @@ struct TaskEngine::Parts {
   // A change of a task: `write` is called with the executions under way here, until it is not `stale`.
   template <class Write>
   Reply change(const Principal& principal, std::optional<TaskId> task, StoredReply& reply, Write write) {
+    return change(principal, task, reply, write, [&] { recall(principal.organization_id, task); });
+  }
+
+  // The same, where `ask` asks other servers to give back what they have claimed or to say that it is being sent.
+  template <class Write, class Ask>
+  Reply change(const Principal& principal, std::optional<TaskId> task, StoredReply& reply, Write write, Ask ask) {
     const auto give_up = std::chrono::steady_clock::now() + patience_with_others;
     milliseconds wait{5};
     for (int attempt = 1;; ++attempt) {
       if (auto done = change_once(principal, task, reply, write, attempt)) return *std::move(done);
-      // Another server has claimed it: it is asked to give it back or to say that it is being sent.
       if (std::chrono::steady_clock::now() >= give_up) {
         throw Unavailable("Another server has claimed the task and does not answer", seconds{10});
       }
-      storage.signals().send({Signal::Kind::recall, {}, principal.organization_id, task});
+      ask();
       std::this_thread::sleep_for(wait);
       wait = std::min(2 * wait, milliseconds{100});
     }
+  }
+
+  void recall(OrganizationId organization, std::optional<TaskId> task) {
+    storage.signals().send({Signal::Kind::recall, {}, organization, task});
   }
 
   // Nothing: another server has to be asked first.

@@ -32,6 +32,15 @@ class FakeEngine final : public Engine {
   [[nodiscard]] Reply delete_queue(const Request&, std::string_view, const Render<std::size_t>& render) override {
     return {render(0)};
   }
+  [[nodiscard]] std::vector<Queue> list_queues(const Principal&) override { return {}; }
+  [[nodiscard]] Queue find_queue(const Principal&, std::string_view) override { throw NotFound(); }
+  [[nodiscard]] Reply change_queue(const Request&, std::string_view, const QueueChange&,
+                                   const Render<Queue>&) override {
+    throw NotFound();
+  }
+  [[nodiscard]] Reply forget_queue(const Request&, std::string_view, const StoredReply&) override { throw NotFound(); }
+  [[nodiscard]] Reply pause_queue(const Request&, std::string_view, const StoredReply&) override { throw NotFound(); }
+  [[nodiscard]] Reply resume_queue(const Request&, std::string_view, const StoredReply&) override { throw NotFound(); }
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override { throw NotFound(); }
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override { return {}; }
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override {

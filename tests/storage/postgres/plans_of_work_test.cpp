@@ -4,6 +4,7 @@
 
 #include "hot_path.hpp"
 #include "postgres/plans_fixture.hpp"
+#include "queue_store.hpp"
 #include "task_changes.hpp"
 #include "task_pages.hpp"
 
@@ -168,6 +169,63 @@ TEST_CASE_METHOD(WorkPlansFixture, "a claim of lines looks at the head of each, 
   CHECK(claimed.size() > 100);
   CHECK(indexes_used(plans, "executions").contains("executions_keep_lines"));
   CHECK(most_rows(plans) <= 501);  // of organisations with lines
+}
+
+namespace {
+
+// All that waits of the greedy organisation in one line, others in lines of their own.
+constexpr const char* make_long_lines = R"sql(
+  update executions
+  set queue = 'line', line_at = scheduled_for, line_seq = 1
+  where status = 'pending' and tier = 'k';
+  insert into queues (organization_id, name, ready_at)
+  select distinct organization_id, queue, '2026-02-28'::timestamptz from executions where status = 'pending' and queue is not null
+  on conflict (organization_id, name) do update set ready_at = excluded.ready_at;
+  update queues
+  set concurrency = 3, rate_count = 100, rate_period_s = 1, rate_at_once = 5, rate_every = interval '10 milliseconds'
+  where name = 'line';)sql";
+
+}  // namespace
+
+TEST_CASE_METHOD(WorkPlansFixture, "a claim of wide lines with a rate looks at as much of each as has a slot") {
+  session.execute(make_long_lines);
+  const auto plans = claim(300, at(-1h));
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(claimed.size() == 300);
+  CHECK(indexes_used(plans, "executions").contains("executions_keep_lines"));
+  CHECK(most_rows(plans) <= 3 * 200);
+}
+
+TEST_CASE_METHOD(WorkPlansFixture, "the claims of a line are found without a look at what waits in it") {
+  session.execute(make_long_lines);
+  (void)claim(1000, at(-1h));
+  std::vector<ExecutionId> sending;
+  for (const Claimed& one : claimed) {
+    if (one.organization_id == organization(greedy)) sending.push_back(one.id);
+  }
+  REQUIRE(sending.size() == 3);
+  const TaskWrite write{organization(greedy), {}, node, at(0s), sending, std::nullopt};
+  const auto plans = explained.plans_of(
+      [&](Session& s) { CHECK(postgres::end_unsent_claims(s, write, "line").write.revoked.empty()); });
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(indexes_used(plans, "executions") == Names{"executions_keep_lines"});
+  CHECK(most_rows(plans) <= 3);
+}
+
+TEST_CASE_METHOD(WorkPlansFixture, "queues are listed by a look at what has not ended in them") {
+  session.execute(make_long_lines);
+  const auto plans = explained.plans_of([&](Session& s) {
+    const auto found = postgres::list_queues(s, organization(50));
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].pending == 5);
+    REQUIRE(postgres::find_queue(s, organization(50), "line"));
+  });
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(indexes_used(plans, "executions") == Names{"executions_keep_lines"});
+  CHECK(most_rows(plans) <= 5);
 }
 
 TEST_CASE_METHOD(WorkPlansFixture, "what was claimed at insert is settled by primary keys in the week of its id") {

@@ -99,6 +99,13 @@ struct PlansFixture {
                                 {id_of<ExecutionId>(22), {}, 1, now});
     (void)store.tasks().remove_queue({organization, {}, node, now, {}, {}}, "post",
                                      [](std::size_t) { return StoredReply{}; });
+    const TaskWrite write{organization, {}, node, now, {}, {}};
+    const auto no_reply = [](const Queue&) { return StoredReply{}; };
+    (void)store.queues().change(write, "mail", {3, true, QueueRate{10, 1s}}, no_reply);
+    (void)store.work().claim({node, ClaimToken{9}, now, now, 3, 3, {}});
+    (void)store.queues().pause(write, "mail");
+    (void)store.queues().resume(write, "mail");
+    (void)store.queues().forget(write, "mail");
     (void)store.maintenance().expire_replies(now, 10);
     // Everything that has ended is old enough.
     REQUIRE_FALSE(store.maintenance().upkeep({now + 60s, {}}).done.empty());
@@ -120,6 +127,8 @@ struct PlansFixture {
     (void)store.tasks().list_executions(executions);
     executions.task_id = id_of<TaskId>(1);
     (void)store.tasks().list_executions(executions);
+    (void)store.queues().list(organization);
+    (void)store.queues().find(organization, "mail");
     (void)store.schedules().due(now, 10);
     (void)store.leases().held(node);
     (void)store.leases().list();
@@ -213,6 +222,9 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
            "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)",
            "SEARCH tasks USING INDEX tasks_listed (organization_id=?)",
            "SEARCH executions USING INDEX executions_live (status=? AND task_id=?)",
+           // Queues.
+           "SEARCH queues USING PRIMARY KEY (organization_id=? AND name=?)",
+           "SEARCH executions USING INDEX executions_in_line (organization_id=? AND queue=? AND status=?)",
        }) {
     INFO(expected);
     CHECK(steps.contains(expected));

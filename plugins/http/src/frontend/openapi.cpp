@@ -4,6 +4,7 @@
 
 #include "frontend/execution_json.hpp"
 #include "frontend/json_text.hpp"
+#include "frontend/queue_json.hpp"
 #include "frontend/routes.hpp"
 #include "frontend/task_fields.hpp"
 #include "frontend/task_json.hpp"
@@ -97,6 +98,8 @@ object schemas() {
   add_keys(execution, execution_keys());
   object detail = execution;
   add_keys(detail, execution_detail_keys());
+  object queue;
+  add_keys(queue, queue_keys());
   return {{"Task", shape(std::move(task))},
           {"NewTask", new_task_schema()},
           {"TaskChange", task_change_schema()},
@@ -104,6 +107,7 @@ object schemas() {
           {"Execution", shape(std::move(execution))},
           {"ExecutionPage", page_schema("Execution")},
           {"ExecutionDetail", shape(std::move(detail))},
+          {"Queue", shape(std::move(queue))},
           {"Error", error_schema()}};
 }
 
@@ -160,8 +164,9 @@ void add_route(object& paths, const Route& route) {
   object operation{{"summary", route.summary}, {"responses", responses_of(route)}};
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.body == BodyRule::required) {
-    operation["requestBody"] = object{
-        {"required", true}, {"content", json_content(reference(route.method == "POST" ? "NewTask" : "TaskChange"))}};
+    value schema = reference(route.method == "POST" ? "NewTask" : "TaskChange");
+    if (!route.request.empty()) schema = schema_of(route.request);
+    operation["requestBody"] = object{{"required", true}, {"content", json_content(std::move(schema))}};
   }
   if (route.access != Access::key) operation["security"] = array{};
   std::string method(route.method);

@@ -63,6 +63,21 @@ constexpr std::array trigger_reply{ReplyNote{202, R"({"type":"object","propertie
 constexpr std::array no_content{ReplyNote{204, ""}};
 constexpr std::array queue_reply{ReplyNote{200, R"({"type":"object","properties":{
       "data":{"type":"object","properties":{"cancelled":{"type":"integer"}}},"message":{"type":"string"}}})"}};
+constexpr std::array list_of_queues{ReplyNote{200, R"({"type":"object","properties":{
+      "data":{"type":"array","items":{"$ref":"#/components/schemas/Queue"}}}})"}};
+constexpr std::array one_queue{
+    ReplyNote{200, R"({"type":"object","properties":{"data":{"$ref":"#/components/schemas/Queue"}}})"}};
+constexpr std::string_view queue_request = R"({"type":"object","additionalProperties":false,
+      "description":"Only the fields that are given change; what GET gave can be put back",
+      "properties":{
+        "concurrency":{"type":"integer","minimum":1,"maximum":100,"description":"How many may run at once; 1 by default"},
+        "rate":{"type":["string","null"],"pattern":"^[1-9][0-9]*/[smh]$",
+          "description":"Starts a second, minute or hour, at most 100000; null: as many as there are"},
+        "name":{"description":"Ignored"},"paused":{"description":"Ignored"},
+        "pending":{"description":"Ignored"},"running":{"description":"Ignored"}}})";
+constexpr std::array pause_reply{ReplyNote{200, R"({"type":"object","properties":{
+      "data":{"type":"object","properties":{"name":{"type":"string"},"paused":{"type":"boolean"}}},
+      "message":{"type":"string"}}})"}};
 constexpr std::array task_page{ReplyNote{200, R"({"$ref":"#/components/schemas/TaskPage"})"}};
 constexpr std::array execution_page{ReplyNote{200, R"({"$ref":"#/components/schemas/ExecutionPage"})"}};
 constexpr std::array execution_reply{
@@ -103,6 +118,39 @@ constexpr std::array table{
           trigger_reply},
     Route{"GET", "/api/v1/tasks/:id/executions", Access::key, none, json, list_task_executions,
           "List the executions of a task", task_execution_filters, execution_page},
+    Route{"GET", "/api/v1/queues", Access::key, none, json, list_queues,
+          "List the queues that have settings or work that has not ended", {}, list_of_queues},
+    Route{"GET", "/api/v1/queues/:name", Access::key, none, json, show_queue, "Show a queue", {}, one_queue},
+    Route{"PUT",
+          "/api/v1/queues/:name",
+          Access::key,
+          required,
+          json,
+          change_queue,
+          "Set the concurrency and rate of a queue",
+          {},
+          one_queue,
+          queue_request},
+    Route{"DELETE",
+          "/api/v1/queues/:name",
+          Access::key,
+          none,
+          json,
+          forget_queue,
+          "Forget what is set for a queue, a pause too; its tasks stay",
+          {},
+          no_content},
+    Route{"POST",
+          "/api/v1/queues/:name/pause",
+          Access::key,
+          none,
+          json,
+          pause_queue,
+          "Send nothing of a queue until it is resumed",
+          {},
+          pause_reply},
+    Route{"POST", "/api/v1/queues/:name/resume", Access::key, none, json, resume_queue, "Resume a queue", {},
+          pause_reply},
     Route{"GET", "/api/v1/executions", Access::key, none, json, list_executions, "List executions", execution_filters,
           execution_page},
     Route{"GET",

@@ -73,6 +73,7 @@ struct Route {
   std::string_view summary;
   std::span<const QueryParameter> query = {};
   std::span<const ReplyNote> replies = {};
+  std::string_view request = {};  // JSON Schema of the body, where it is not that of a task
 };
 
 [[nodiscard]] std::span<const Route> routes();
@@ -99,6 +100,12 @@ Answer delete_task(const Call& call);
 Answer delete_queue(const Call& call);
 Answer trigger_task(const Call& call);
 Answer list_task_executions(const Call& call);
+Answer list_queues(const Call& call);
+Answer show_queue(const Call& call);
+Answer change_queue(const Call& call);
+Answer forget_queue(const Call& call);
+Answer pause_queue(const Call& call);
+Answer resume_queue(const Call& call);
 Answer list_executions(const Call& call);
 Answer show_execution(const Call& call);
 Answer preview_cron(const Call& call);

@@ -16,7 +16,6 @@ using boost::json::value;
 
 constexpr std::size_t max_url = 2048;
 constexpr std::size_t max_name = 255;
-constexpr std::size_t max_queue = 255;
 constexpr std::size_t max_body = 262144;
 constexpr std::size_t max_status_codes = 1024;
 constexpr std::size_t max_body_pattern = 4096;
@@ -228,7 +227,7 @@ void read_queue(const value& given, FieldReading& reading) {
   const auto* text = text_of(given, reading);
   if (text == nullptr) return;
   if (text->empty()) return reading.spec.queue.reset();
-  if (code_points(*text) > max_queue) return reading.refuse(invalid);
+  if (code_points(*text) > max_queue_name) return reading.refuse(invalid);
   reading.spec.queue = std::string(*text);
 }
 

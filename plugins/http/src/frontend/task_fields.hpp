@@ -13,6 +13,8 @@
 
 namespace punctual {
 
+inline constexpr std::size_t max_queue_name = 255;  // characters
+
 // One set of fields on its way into a TaskSpec. Problems gather, so that a client learns of all of them at once.
 struct FieldReading {
   const Engine& engine;
