@@ -6,6 +6,7 @@
 #include "punctual/host.hpp"
 #include "schedules.hpp"
 #include "signals.hpp"
+#include "task_groups.hpp"
 #include "task_store.hpp"
 #include "work_store.hpp"
 
@@ -33,6 +34,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] TaskGroups& groups() noexcept override { return groups_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -55,6 +57,7 @@ class PostgresStore final : public Storage {
   PostgresLeases leases_;
   PostgresSignals signals_;
   PostgresTaskStore tasks_;
+  PostgresTaskGroups groups_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;

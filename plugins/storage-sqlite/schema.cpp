@@ -168,6 +168,10 @@ create index tasks_deleted on tasks (deleted_at)
   where deleted_at is not null;
 
 create index lines_ready_of_organization on lines (organization_id, ready_at, head_id);
+
+-- What a sync looks for.
+create index tasks_cron_names on tasks (organization_id, name)
+  where schedule_type = 'cron' and deleted_at is null;
 )sql";
 
 // Step n brings version n to n + 1.

@@ -8,6 +8,7 @@
 #include "reader_pool.hpp"
 #include "schedules.hpp"
 #include "signals.hpp"
+#include "task_groups.hpp"
 #include "task_store.hpp"
 #include "work_store.hpp"
 #include "writer.hpp"
@@ -39,6 +40,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] TaskGroups& groups() noexcept override { return groups_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -63,6 +65,7 @@ class SqliteStore final : public Storage {
   SqliteLeases leases_;
   SqliteSignals signals_;
   SqliteTaskStore tasks_;
+  SqliteTaskGroups groups_;
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
   SqliteMaintenance maintenance_;

@@ -488,6 +488,8 @@ class Maintenance {
   [[nodiscard]] virtual UpkeepReport upkeep(const Upkeep& upkeep) = 0;
 };
 
+class TaskGroups;  // task_groups.hpp
+
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -496,6 +498,7 @@ class Storage {
   [[nodiscard]] virtual Leases& leases() noexcept = 0;
   [[nodiscard]] virtual Signals& signals() noexcept = 0;
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
+  [[nodiscard]] virtual TaskGroups& groups() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;

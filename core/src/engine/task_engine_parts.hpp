@@ -1,5 +1,5 @@
-// What the engine is made of, for the files that implement it: task_engine.cpp (its life), task_requests.cpp and
-// execution_requests.cpp (what a frontend asks for).
+// What the engine is made of, for the files that implement it: task_engine.cpp (its life), task_requests.cpp,
+// group_requests.cpp and execution_requests.cpp (what a frontend asks for).
 #pragma once
 
 #include <atomic>

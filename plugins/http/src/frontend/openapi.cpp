@@ -83,6 +83,17 @@ object task_change_schema() {
   return schema;
 }
 
+object sync_report_schema() {
+  const object names{{"type", "array"}, {"items", object{{"type", "string"}}}};
+  const object count{{"type", "integer"}};
+  return shape({{"created", names},
+                {"updated", names},
+                {"deleted", names},
+                {"created_count", count},
+                {"updated_count", count},
+                {"deleted_count", count}});
+}
+
 object error_schema() {
   return schema_of(R"({"type":"object","required":["error"],"properties":{"error":{"type":"object",
     "required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},
@@ -101,6 +112,7 @@ object schemas() {
           {"NewTask", new_task_schema()},
           {"TaskChange", task_change_schema()},
           {"TaskPage", page_schema("Task")},
+          {"SyncReport", sync_report_schema()},
           {"Execution", shape(std::move(execution))},
           {"ExecutionPage", page_schema("Execution")},
           {"ExecutionDetail", shape(std::move(detail))},
@@ -160,8 +172,9 @@ void add_route(object& paths, const Route& route) {
   object operation{{"summary", route.summary}, {"responses", responses_of(route)}};
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.body == BodyRule::required) {
-    operation["requestBody"] = object{
-        {"required", true}, {"content", json_content(reference(route.method == "POST" ? "NewTask" : "TaskChange"))}};
+    value schema = reference(route.method == "POST" ? "NewTask" : "TaskChange");
+    if (!route.request.empty()) schema = schema_of(route.request);
+    operation["requestBody"] = object{{"required", true}, {"content", json_content(std::move(schema))}};
   }
   if (route.access != Access::key) operation["security"] = array{};
   std::string method(route.method);

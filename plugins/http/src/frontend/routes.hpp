@@ -73,6 +73,7 @@ struct Route {
   std::string_view summary;
   std::span<const QueryParameter> query = {};
   std::span<const ReplyNote> replies = {};
+  std::string_view request = {};  // JSON Schema of the body, where it is not that of a task
 };
 
 [[nodiscard]] std::span<const Route> routes();
@@ -92,6 +93,8 @@ struct RouteMatch {
 // ---- The routes' functions.
 
 Answer create_task(const Call& call);
+Answer create_batch(const Call& call);
+Answer sync_tasks(const Call& call);
 Answer list_tasks(const Call& call);
 Answer show_task(const Call& call);
 Answer change_task(const Call& call);

@@ -1,0 +1,16 @@
+// The sync of an organisation's cron tasks, as several statements of one transaction of the caller. What it does stands at
+// TaskGroups.
+#pragma once
+
+#include <functional>
+
+#include "punctual/task_groups.hpp"
+#include "session.hpp"
+
+namespace punctual::postgres {
+
+// Throws Undone when the transaction is to be rolled back.
+[[nodiscard]] TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const SyncScope& scope,
+                                          const std::function<SyncPlan(const SyncBase&)>& plan);
+
+}  // namespace punctual::postgres
