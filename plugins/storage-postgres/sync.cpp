@@ -3,6 +3,7 @@
 #include <set>
 
 #include "hot_path.hpp"
+#include "live_executions.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
 #include "sql_errors.hpp"
@@ -20,26 +21,9 @@ void lock_syncs(Session& session, OrganizationId organization) {
 
 // Locks the cron tasks of the scope in the order in which everybody locks tasks; their ids and names.
 std::vector<SyncBase::Other> lock_scope(Session& session, OrganizationId organization, const SyncScope& scope) {
-  static const std::string all = R"sql(
-    select id, name
-    from tasks_keep
-    where organization_id = $1
-      and schedule_type = 'cron'
-      and deleted_at is null
-    order by id
-    for no key update)sql";
-  static const std::string named = R"sql(
-    select id, name
-    from tasks_keep
-    where organization_id = $1
-      and schedule_type = 'cron'
-      and deleted_at is null
-      and name = any ($2)
-    order by id
-    for no key update)sql";
   Parameters parameters(organization);
   if (!scope.others) parameters.add_each(scope.names, [](const std::string& name) { return std::string_view(name); });
-  const Rows rows = session.run(scope.others ? all : named, parameters);
+  const Rows rows = session.run(scope.others ? cron_tasks_locked : named_cron_tasks_locked, parameters);
   std::vector<SyncBase::Other> locked(rows.size());
   for (std::size_t at = 0; at < rows.size(); ++at) {
     locked[at] = {rows.get<TaskId>(at, 0), rows.get<std::string>(at, 1)};
@@ -106,7 +90,51 @@ void create_all(Session& session, NodeId node, std::span<const NewWork> created)
   }
 }
 
+// Locks the lines that the changes may touch, in the order in which everybody locks lines.
+void lock_lines(Session& session, OrganizationId organization, const SyncPlan& plan) {
+  std::vector<TaskId> tasks = plan.removed;
+  std::set<std::string> names;
+  for (const TaskUpdate& change : plan.updated) {
+    tasks.push_back(change.task.id);
+    if (change.task.spec.queue) names.insert(*change.task.spec.queue);
+  }
+  if (tasks.empty()) return;
+  for (const LiveExecution& one : live_executions(session, tasks)) {
+    if (one.queue) names.insert(*one.queue);
+  }
+  if (names.empty()) return;
+  static const std::string sql = R"sql(
+    select
+    from queues
+    where organization_id = $1
+      and name = any ($2)
+    order by name
+    for update)sql";
+  Parameters parameters(organization);
+  parameters.add_each(names, [](const std::string& name) { return std::string_view(name); });
+  (void)session.run(sql, parameters);
+}
+
 }  // namespace
+
+const std::string cron_tasks_locked = R"sql(
+    select id, name
+    from tasks_keep
+    where organization_id = $1
+      and schedule_type = 'cron'
+      and deleted_at is null
+    order by id
+    for no key update)sql";
+
+const std::string named_cron_tasks_locked = R"sql(
+    select id, name
+    from tasks_keep
+    where organization_id = $1
+      and schedule_type = 'cron'
+      and deleted_at is null
+      and name = any ($2)
+    order by id
+    for no key update)sql";
 
 // The key is taken last, so that whoever uses the same one does not wait for all that comes before.
 TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const SyncScope& scope,
@@ -120,6 +148,7 @@ TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const Sync
     }
   }
   SyncPlan made = plan(read_base(session, write.organization_id, scope));
+  lock_lines(session, write.organization_id, made);
   TaskWriteOutcome outcome;
   remove_all(session, each, made.removed, outcome.revoked);
   update_each(session, each, made.updated, outcome.revoked);

@@ -12,6 +12,11 @@
 namespace punctual::sqlite {
 namespace {
 
+template <class Item>
+void sort_by_id(std::vector<Item>& items) {
+  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.id < b.id; });
+}
+
 std::vector<Task> named_tasks(Connection& connection, OrganizationId organization,
                               const std::vector<std::string>& names) {
   static const std::string sql = select_task + R"sql(
@@ -24,7 +29,7 @@ std::vector<Task> named_tasks(Connection& connection, OrganizationId organizatio
     Query rows(connection, sql, organization, name);
     while (rows.next()) tasks.push_back(task_from(rows));
   }
-  std::sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.id < b.id; });
+  sort_by_id(tasks);
   return tasks;
 }
 
@@ -36,14 +41,14 @@ std::vector<SyncBase::Other> other_tasks(Connection& connection, OrganizationId 
     from tasks
     where organization_id = ?1
       and schedule_type = 'cron'
-      and deleted_at is null
-    order by id)sql",
+      and deleted_at is null)sql",
              organization);
   std::vector<SyncBase::Other> others;
   while (rows.next()) {
     auto name = rows.get<std::string>(1);
     if (!excluded.contains(name)) others.push_back({rows.get<TaskId>(0), std::move(name)});
   }
+  sort_by_id(others);
   return others;
 }
 

@@ -78,7 +78,7 @@ TEST_CASE_METHOD(GroupFixture, "a batch that is due is sent right after its comm
   REQUIRE(server.transport().wait_started(100));
   for (const auto id : made.executions) CHECK(reaches(server, id, ExecutionStatus::success));
   CHECK(server.transport().started().size() == 100);
-  CHECK(counter("punctual_claims_total{how=\"insert\"}") == 100);
+  CHECK(counter("punctual_claims_total{how=\"at_insert\"}") == 100);
 }
 
 TEST_CASE_METHOD(GroupFixture, "the ids of a batch ascend in its order") {
