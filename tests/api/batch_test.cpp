@@ -18,7 +18,8 @@ HttpReply post(const RunningApi& server, std::string_view body, const HeaderList
 // The ids under a key of the tasks of a reply, in order.
 std::vector<std::string> ids(const HttpReply& reply, std::string_view key) {
   std::vector<std::string> out;
-  for (const auto& task : reply.json().at("data").at("tasks").as_array()) out.push_back(text_of(task.at(key)));
+  const auto json = reply.json();
+  for (const auto& task : json.at("data").at("tasks").as_array()) out.push_back(text_of(task.at(key)));
   return out;
 }
 
@@ -208,8 +209,8 @@ TEST_CASE("what is wrong with tasks of a batch is named with their places, and n
   CHECK(reply.detail("tasks[9].task") == "is not a known field");
   CHECK(reply.detail("tasks[10].id") == "is not a known field");
   CHECK(reply.detail("url") == "is not a known field");
-  for (const auto& [place, problems] : reply.json().at("error").at("details").as_object()) {
-    CHECK_FALSE(std::string_view(place).starts_with("tasks[0]"));
+  for (const auto& place : keys_of(reply.json().at("error").at("details"))) {
+    CHECK_FALSE(place.starts_with("tasks[0]"));
   }
   CHECK(server.task_count() == 0);
 }

@@ -24,7 +24,7 @@ std::string body_of(const std::vector<std::string>& tasks, const std::string& mo
 
 constexpr const char* delete_removed = R"(,"delete_removed":true)";
 
-boost::json::array texts(const std::vector<std::string>& names) {
+boost::json::value texts(const std::vector<std::string>& names) {
   return boost::json::array(names.begin(), names.end());
 }
 
