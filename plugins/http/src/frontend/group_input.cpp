@@ -230,11 +230,10 @@ TaskSync read_sync(const object& fields, const Engine& engine) {
     throw ApiError(ErrorCode::bad_request, "at least one of tasks, monitors and endpoints is required");
   }
   Invalid::Fields problems;
+  constexpr std::array<std::string_view, 4> known{"tasks", "monitors", "endpoints", "delete_removed"};
   for (const auto& member : fields) {
-    constexpr std::array<std::string_view, 4> known{"tasks", "monitors", "endpoints", "delete_removed"};
-    if (std::find(known.begin(), known.end(), member.key()) == known.end()) {
-      add(problems, std::string(member.key()), unknown);
-    }
+    const std::string key(member.key());
+    if (std::find(known.begin(), known.end(), key) == known.end()) add(problems, key, unknown);
   }
   TaskSync sync;
   sync.remove_others = read_delete_removed(fields, problems) && tasks != nullptr;
