@@ -88,6 +88,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       signals_(options.session, lease_pool_, host),
       tasks_(work_pool_, page_pool_, floor_),
       queues_(work_pool_, page_pool_),
+      groups_(work_pool_, floor_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
       maintenance_(upkeep_pool_, options.session) {}

@@ -7,6 +7,7 @@
 #include "queue_store.hpp"
 #include "schedules.hpp"
 #include "signals.hpp"
+#include "task_groups.hpp"
 #include "task_store.hpp"
 #include "work_store.hpp"
 
@@ -35,6 +36,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
   [[nodiscard]] QueueStore& queues() noexcept override { return queues_; }
+  [[nodiscard]] TaskGroups& groups() noexcept override { return groups_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -58,6 +60,7 @@ class PostgresStore final : public Storage {
   PostgresSignals signals_;
   PostgresTaskStore tasks_;
   PostgresQueueStore queues_;
+  PostgresTaskGroups groups_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;

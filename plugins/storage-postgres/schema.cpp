@@ -212,6 +212,10 @@ create table nodes (
   beats bigint not null default 0,
   beat_at timestamptz not null default clock_timestamp() -- for people to read
 ) with (fillfactor = 20);
+
+-- What a sync looks for.
+create index tasks_keep_cron_names on tasks_keep (organization_id, name)
+  where schedule_type = 'cron' and deleted_at is null;
 )sql";
 
 const std::array steps{&first_tables};

@@ -212,13 +212,19 @@ TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const Tas
 TaskWriteOutcome remove_task(Session& session, const TaskWrite& write) {
   if (auto earlier = replayed(session, write)) return *std::move(earlier);
   if (!lock_task(session, write.organization_id, write.task_id)) return refused(session, write, WriteResult::not_found);
-  auto executions = changeable(session, write, {&write.task_id, 1});
-  if (!executions) return refused(session, write, WriteResult::held_elsewhere);
-  TaskWriteOutcome outcome;
-  outcome.revoked = revoke_claims(session, *executions);
+  auto revoked = remove_tasks(session, write, {&write.task_id, 1});
+  if (!revoked) return refused(session, write, WriteResult::held_elsewhere);
+  return {WriteResult::applied, std::nullopt, *std::move(revoked)};
+}
+
+std::optional<std::vector<ClaimRef>> remove_tasks(Session& session, const TaskWrite& write,
+                                                  std::span<const TaskId> tasks) {
+  auto executions = changeable(session, write, tasks);
+  if (!executions) return std::nullopt;
+  auto revoked = revoke_claims(session, *executions);
   cancel_pending(session, *executions, write.now);
-  delete_tasks(session, {&write.task_id, 1}, write.now);
-  return outcome;
+  delete_tasks(session, tasks, write.now);
+  return revoked;
 }
 
 TaskWriteOutcome add_run(Session& session, const TaskWrite& write, const NewExecution& execution) {

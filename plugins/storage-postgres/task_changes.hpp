@@ -3,7 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "punctual/storage.hpp"
 #include "session.hpp"
@@ -12,6 +15,9 @@ namespace punctual::postgres {
 
 [[nodiscard]] TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const TaskUpdate& change);
 [[nodiscard]] TaskWriteOutcome remove_task(Session& session, const TaskWrite& write);
+// The same of several, without idempotency: the claims that ended by it; nullopt: held_elsewhere. The tasks are locked.
+[[nodiscard]] std::optional<std::vector<ClaimRef>> remove_tasks(Session& session, const TaskWrite& write,
+                                                                std::span<const TaskId> tasks);
 [[nodiscard]] TaskWriteOutcome add_run(Session& session, const TaskWrite& write, const NewExecution& execution);
 [[nodiscard]] TaskWriteOutcome remove_queue(Session& session, const TaskWrite& write, std::string_view queue,
                                             const std::function<StoredReply(std::size_t)>& reply);

@@ -183,6 +183,9 @@ create table queues (
   primary key (organization_id, name),
   check (configured = 1 or paused = 1)
 ) strict, without rowid;
+-- What a sync looks for.
+create index tasks_cron_names on tasks (organization_id, name)
+  where schedule_type = 'cron' and deleted_at is null;
 )sql";
 
 // Step n brings version n to n + 1.

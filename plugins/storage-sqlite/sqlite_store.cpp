@@ -91,6 +91,7 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       leases_(lock_path(options.connection), writer_, readers_),
       tasks_(writer_, readers_, page_readers_),
       queues_(writer_, page_readers_),
+      groups_(writer_),
       schedules_(writer_, readers_),
       directory_(writer_, readers_),
       maintenance_(writer_, readers_) {

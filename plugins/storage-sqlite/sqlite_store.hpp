@@ -9,6 +9,7 @@
 #include "reader_pool.hpp"
 #include "schedules.hpp"
 #include "signals.hpp"
+#include "task_groups.hpp"
 #include "task_store.hpp"
 #include "work_store.hpp"
 #include "writer.hpp"
@@ -41,6 +42,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
   [[nodiscard]] QueueStore& queues() noexcept override { return queues_; }
+  [[nodiscard]] TaskGroups& groups() noexcept override { return groups_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -66,6 +68,7 @@ class SqliteStore final : public Storage {
   SqliteSignals signals_;
   SqliteTaskStore tasks_;
   SqliteQueueStore queues_;
+  SqliteTaskGroups groups_;
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
   SqliteMaintenance maintenance_;

@@ -33,6 +33,8 @@ TEST_CASE("every change can be repeated") {
   for (const auto& [method, target, body] : std::vector<std::array<std::string, 3>>{
            {"PATCH", path, "{}"},
            {"PUT", path, "{}"},
+           {"POST", "/api/v1/tasks/batch", R"({"url":"https://example.com","items":[1,2]})"},
+           {"PUT", "/api/v1/sync", R"({"tasks":[{"name":"a","url":"https://example.com","cron":"@daily"}]})"},
            {"POST", path + "/trigger", ""},
            {"DELETE", path, ""},
            {"DELETE", "/api/v1/tasks?queue=q", ""},
@@ -145,6 +147,8 @@ TEST_CASE("of many equal requests at once one is done and all are answered with 
            {"POST", "/api/v1/tasks", task},
            {"POST", path + "/trigger", ""},
            {"PATCH", path, R"({"delay":"2h"})"},
+           {"POST", "/api/v1/tasks/batch", R"({"url":"https://example.com","delay":"1h","items":[1,2]})"},
+           {"PUT", "/api/v1/sync", R"({"tasks":[{"name":"a","url":"https://example.com","cron":"@daily"}]})"},
            {"DELETE", path, ""},
            {"DELETE", "/api/v1/tasks?queue=q", ""},
            {"PUT", "/api/v1/queues/q", R"({"concurrency":2})"},
@@ -171,8 +175,8 @@ TEST_CASE("of many equal requests at once one is done and all are answered with 
     CHECK(replies.begin()->first < 300);
     CHECK(replayed == 7);
   }
-  CHECK(server.task_count() == 1);
-  CHECK(server.get("/api/v1/executions").as_array().size() == 3);
+  CHECK(server.task_count() == 4);
+  CHECK(server.get("/api/v1/executions").as_array().size() == 5);
 }
 
 TEST_CASE("a key may be any bytes") {

@@ -5,10 +5,11 @@
 
 #include "punctual/errors.hpp"
 #include "punctual/storage.hpp"
+#include "punctual/task_groups.hpp"
 
 namespace punctual::testing {
 
-class FaultyStorage final : public Storage, private WorkStore, private Leases {
+class FaultyStorage final : public Storage, private WorkStore, private TaskGroups, private Leases {
  public:
   explicit FaultyStorage(Storage& real) : real_(real) {}
 
@@ -31,6 +32,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   Signals& signals() noexcept override { return real_.signals(); }
   TaskStore& tasks() noexcept override { return real_.tasks(); }
   QueueStore& queues() noexcept override { return real_.queues(); }
+  TaskGroups& groups() noexcept override { return *this; }
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
@@ -49,6 +51,18 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   }
   void release(std::span<const ClaimRef> claims) override { real_.work().release(claims); }
   void mark_started(std::span<const StartedClaim> claims) override { real_.work().mark_started(claims); }
+
+  GroupOutcome insert(NodeId node, std::span<const NewWork> items,
+                      const std::optional<IdempotencyRecord>& idempotency) override {
+    if (insert_failures_ > 0 && insert_failures_-- > 0) throw Unavailable("told to fail");
+    auto outcome = real_.groups().insert(node, items, idempotency);
+    if (lost_answers_ > 0 && lost_answers_-- > 0) throw Timeout("told to lose the answer");
+    return outcome;
+  }
+  TaskWriteOutcome sync(const TaskWrite& write, const SyncScope& scope,
+                        const std::function<SyncPlan(const SyncBase&)>& plan) override {
+    return real_.groups().sync(write, scope, plan);
+  }
 
   std::optional<Time> database_time() override { return real_.leases().database_time(); }
   RescueReport acquire(const NodeInfo& node) override { return real_.leases().acquire(node); }

@@ -61,3 +61,47 @@ TEST_CASE("a schedule that cannot be read is refused by field") {
   CHECK_THROWS_AS(next_run(cron("61 * * * *"), due), Invalid);
   CHECK_THROWS_AS(next_run(cron("* * * * *", "Mars/Olympus"), due), Invalid);
 }
+
+TEST_CASE("a new one-time task is due after its delay, at its time, or now") {
+  IdGenerator ids;
+  const auto now = due + 300us;
+  NewTask draft{once("https://example.com/hook"), std::nullopt};
+  CHECK(new_work(draft, {}, now, ids).execution->scheduled_for == due);
+  draft.spec.scheduled_at = due + 1h;
+  CHECK(new_work(draft, {}, now, ids).execution->scheduled_for == due + 1h);
+  const auto work = new_work({once("https://example.com/hook"), 5s}, {}, now, ids);
+  CHECK(work.execution->scheduled_for == due + 5s + 1ms);
+  CHECK(work.task.spec.scheduled_at == work.execution->scheduled_for);
+  CHECK(work.task.next_run_at == work.execution->scheduled_for);
+  CHECK(work.task.spec.name == "https://example.com/hook · 07 Mar, 09:06");
+  CHECK(work.execution->run_id == work.execution->id);
+}
+
+TEST_CASE("a new cron task has a next run and no execution") {
+  IdGenerator ids;
+  const auto work = new_work({cron("* * * * *"), std::nullopt}, {}, due, ids);
+  CHECK_FALSE(work.execution);
+  CHECK(work.task.next_run_at == parse_rfc3339("2026-03-07T09:06:00Z"));
+}
+
+TEST_CASE("only another schedule makes a change forget what is to come") {
+  Task before;
+  before.spec = cron("* * * * *");
+  before.next_run_at = due - 1h;
+  before.updated_at = due - 2h;
+  TaskSpec spec = before.spec;
+  const auto nothing = changed_task(before, spec, due);
+  CHECK(nothing.task.updated_at == before.updated_at);
+  CHECK(nothing.expected_version == before.updated_at);
+  spec.url = "https://example.com/other";
+  const auto url = changed_task(before, spec, due);
+  CHECK(url.pending == PendingChange::keep);
+  CHECK(url.task.next_run_at == before.next_run_at);
+  CHECK(url.task.updated_at == due);
+  spec.timezone = "Europe/Berlin";
+  const auto zone = changed_task(before, spec, due);
+  CHECK(zone.pending == PendingChange::forget);
+  CHECK(zone.task.next_run_at == parse_rfc3339("2026-03-07T09:06:00Z"));
+  before.updated_at = due + 1h;
+  CHECK(changed_task(before, spec, due).task.updated_at == before.updated_at + 1us);
+}

@@ -229,6 +229,43 @@ TEST_CASE_METHOD(EngineFixture, "work whose insert was answered too late is acce
   CHECK(server.transport.started().size() == 1);
 }
 
+TEST_CASE_METHOD(EngineFixture, "a batch whose insert was answered too late is accepted once and each of it sent once") {
+  FaultyServer server(*this);
+  server.faulty.lose_insert_answers(2);
+  Request keyed = request();
+  keyed.idempotency = IdempotencyKey{"batch", Digest{1}};
+  const auto reply = server.engine.create_tasks(keyed, {20, task()}, [](std::span<const NewWork>) {
+    return StoredReply{201, ""};
+  });
+  CHECK_FALSE(reply.replayed);
+  REQUIRE(server.transport.wait_started(20));
+  const auto succeeded = [&] {
+    ExecutionQuery query{principal.organization_id, clock.now()};
+    query.status = ExecutionStatus::success;
+    return server.engine.list_executions(query).items.size();
+  };
+  CHECK(eventually([&] { return succeeded() == 20; }));
+  CHECK(server.transport.started().size() == 20);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a batch that cannot be stored leaves its places to others") {
+  EngineSettings settings;
+  settings.max_in_flight = 20;
+  FaultyServer server(*this, settings);
+  server.transport.answer_with(std::nullopt);
+  const auto create_all = [&] {
+    (void)server.engine.create_tasks(request(), {15, task()}, [](std::span<const NewWork>) {
+      return StoredReply{201, ""};
+    });
+  };
+  server.faulty.fail_insert(3);
+  CHECK_THROWS_AS(create_all(), Unavailable);
+  CHECK(server.transport.started().empty());
+  create_all();
+  CHECK(server.transport.wait_started(15));
+  CHECK(host.metrics().text().find("punctual_claims_total{how=\"at_insert\"} 15") != std::string::npos);
+}
+
 TEST_CASE_METHOD(EngineFixture, "a claim stored by commits whose answers were all lost is returned and sent") {
   FaultyServer server(*this);
   auto& faulty = server.faulty;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,26 @@ struct CreatedTask {
   Time scheduled_for;                       // once: the due time
 };
 
+// What a sync asks of one cron task, which its name stands for.
+struct SyncTask {
+  std::string name;
+  // The spec the task is to have: made of the stored one's (null: there is none of this name yet). Throws Invalid. Called
+  // before the commit, perhaps more than once and on another thread; must ask nothing of storage.
+  std::function<TaskSpec(const TaskSpec* present)> apply;
+};
+
+struct TaskSync {
+  std::vector<SyncTask> tasks;  // no name twice
+  bool remove_others = false;   // cron tasks of other names are deleted
+};
+
+// The names of the tasks that a sync has changed, in the order given; of the removed ones in the order of their making.
+struct SyncedTasks {
+  std::vector<std::string> created;
+  std::vector<std::string> updated;  // those that are not as they were
+  std::vector<std::string> removed;
+};
+
 struct StartedRun {
   ExecutionId execution_id;
   Time scheduled_for;
@@ -98,6 +119,14 @@ class Engine {
   // ---- tasks
 
   [[nodiscard]] virtual Reply create_task(const Request& request, NewTask task, const Render<CreatedTask>& render) = 0;
+  // All of them in one commit, or none; one or more. Their ids and their places in queues are in the order given. Rendered
+  // with what is stored, in that order.
+  [[nodiscard]] virtual Reply create_tasks(const Request& request, std::vector<NewTask> tasks,
+                                           const Render<std::span<const NewWork>>& render) = 0;
+  // Makes the cron tasks of the organisation those of `sync`, in one commit; other syncs wait for it. What is wrong with a
+  // task is Invalid under its place, "tasks[3].cron".
+  [[nodiscard]] virtual Reply sync_tasks(const Request& request, const TaskSync& sync,
+                                         const Render<SyncedTasks>& render) = 0;
   [[nodiscard]] virtual Task find_task(const Principal& principal, TaskId id) = 0;
   [[nodiscard]] virtual Page<Task> list_tasks(TaskQuery query) = 0;
   [[nodiscard]] virtual Reply update_task(const Request& request, TaskId id, const TaskChange& change,

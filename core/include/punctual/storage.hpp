@@ -494,6 +494,7 @@ class Maintenance {
 };
 
 class QueueStore;  // queues.hpp
+class TaskGroups;  // task_groups.hpp
 
 class Storage {
  public:
@@ -504,6 +505,7 @@ class Storage {
   [[nodiscard]] virtual Signals& signals() noexcept = 0;
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
   [[nodiscard]] virtual QueueStore& queues() noexcept = 0;
+  [[nodiscard]] virtual TaskGroups& groups() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;

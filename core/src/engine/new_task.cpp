@@ -1,5 +1,6 @@
 #include "engine/new_task.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -47,6 +48,43 @@ std::optional<Time> next_run(const TaskSpec& spec, Time after) {
   }
   if (!spec.enabled) return std::nullopt;
   return std::get<CronSchedule>(made).next(after);
+}
+
+NewWork new_work(NewTask draft, OrganizationId organization, Time now, IdGenerator& ids) {
+  NewWork work;
+  Task& task = work.task;
+  task.id = ids.next<TaskId>(now);
+  task.organization_id = organization;
+  task.spec = std::move(draft.spec);
+  task.inserted_at = task.updated_at = now;
+  Time due;
+  if (task.spec.schedule_type == ScheduleType::cron) {
+    task.next_run_at = next_run(task.spec, now);
+  } else {
+    due = draft.delay ? due_after(now, *draft.delay)
+                      : task.spec.scheduled_at.value_or(std::chrono::floor<milliseconds>(now));
+    const auto id = ids.next<ExecutionId>(now);
+    work.execution = NewExecution{id, id, 1, due};
+    task.spec.scheduled_at = task.next_run_at = due;
+  }
+  if (task.spec.name.empty()) task.spec.name = default_name(task.spec, due);
+  return work;
+}
+
+TaskUpdate changed_task(const Task& before, TaskSpec spec, Time now) {
+  TaskUpdate update;
+  update.expected_version = before.updated_at;
+  update.task = before;
+  update.task.spec = std::move(spec);
+  const TaskSpec& after = update.task.spec;
+  const bool same_schedule = after.cron_expression == before.spec.cron_expression &&
+                             after.timezone == before.spec.timezone && after.enabled == before.spec.enabled;
+  if (after.schedule_type == ScheduleType::cron && !same_schedule) {
+    update.pending = PendingChange::forget;
+    update.task.next_run_at = next_run(after, now);
+  }
+  if (after != before.spec) update.task.updated_at = std::max(now, before.updated_at + microseconds{1});
+  return update;
 }
 
 }  // namespace punctual

@@ -1,9 +1,11 @@
-// Completes what a client gave to a task that can be stored: default name, due time, next run. Pure functions.
+// Completes what a client gave to a task that can be stored: ids, default name, due time, next run. Pure functions, but for
+// the ids.
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "identity/id_generator.hpp"
 #include "punctual/engine.hpp"
 #include "punctual/model.hpp"
 #include "punctual/time.hpp"
@@ -20,5 +22,12 @@ namespace punctual {
 // The next occurrence strictly after `after`; nullopt when the task is disabled. Throws Invalid on a schedule that cannot be
 // read (cron_expression, timezone).
 [[nodiscard]] std::optional<Time> next_run(const TaskSpec& spec, Time after);
+
+// A new task as it is stored, a one-time task with its first execution. Throws as next_run.
+[[nodiscard]] NewWork new_work(NewTask draft, OrganizationId organization, Time now, IdGenerator& ids);
+
+// The change of a task to `spec`; a cron task whose schedule is another than before forgets what it has not yet run. What a
+// new due time does to a one-time task is the caller's to add. Throws as next_run.
+[[nodiscard]] TaskUpdate changed_task(const Task& before, TaskSpec spec, Time now);
 
 }  // namespace punctual

@@ -52,6 +52,9 @@ class TaskEngine final : public Engine {
   [[nodiscard]] std::optional<Principal> authenticate(std::string_view api_key) override;
   [[nodiscard]] std::optional<StoredReply> find_reply(const Principal&, const IdempotencyKey&) override;
   [[nodiscard]] Reply create_task(const Request&, NewTask, const Render<CreatedTask>&) override;
+  [[nodiscard]] Reply create_tasks(const Request&, std::vector<NewTask>,
+                                   const Render<std::span<const NewWork>>&) override;
+  [[nodiscard]] Reply sync_tasks(const Request&, const TaskSync&, const Render<SyncedTasks>&) override;
   [[nodiscard]] Task find_task(const Principal&, TaskId) override;
   [[nodiscard]] Page<Task> list_tasks(TaskQuery) override;
   [[nodiscard]] Reply update_task(const Request&, TaskId, const TaskChange&, const Render<Task>&) override;

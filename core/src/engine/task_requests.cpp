@@ -32,25 +32,12 @@ Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
 Reply TaskEngine::create_task(const Request& request, NewTask draft, const Render<CreatedTask>& render) {
   parts_->refuse_when_draining();
   const Time now = this->now();
-  NewWork work;
-  Task& task = work.task;
-  task.id = parts_->ids.next<TaskId>(now);
-  task.organization_id = request.principal.organization_id;
-  task.spec = std::move(draft.spec);
-  task.inserted_at = task.updated_at = now;
-  CreatedTask created;
-  if (task.spec.schedule_type == ScheduleType::cron) {
-    task.next_run_at = next_run(task.spec, now);
-  } else {
-    const Time due = draft.delay ? due_after(now, *draft.delay)
-                                 : task.spec.scheduled_at.value_or(std::chrono::floor<milliseconds>(now));
-    const auto id = parts_->ids.next<ExecutionId>(now);
-    work.execution = NewExecution{id, id, 1, due};
-    task.spec.scheduled_at = task.next_run_at = created.scheduled_for = due;
-    created.execution_id = id;
+  NewWork work = new_work(std::move(draft), request.principal.organization_id, now, parts_->ids);
+  CreatedTask created{work.task, std::nullopt, {}};
+  if (work.execution) {
+    created.execution_id = work.execution->id;
+    created.scheduled_for = work.execution->scheduled_for;
   }
-  if (task.spec.name.empty()) task.spec.name = default_name(task.spec, created.scheduled_for);
-  created.task = task;
   StoredReply reply = render(created);
   work.idempotency = idempotency_record(request, now, reply);
 
@@ -90,26 +77,15 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
   Reply done = parts_->change(request.principal, id, reply, [&](std::span<const ExecutionId> sending) {
     const Task before = find_task(request.principal, id);
     const Time now = this->now();
-    update = {};
-    update.expected_version = before.updated_at;
-    update.task = before;
-    TaskSpec& spec = update.task.spec;
-    spec = change.apply(before);
-    if (spec.schedule_type == ScheduleType::cron) {
-      if (spec.cron_expression != before.spec.cron_expression || spec.timezone != before.spec.timezone ||
-          spec.enabled != before.spec.enabled) {
-        update.pending = PendingChange::forget;
-        update.task.next_run_at = next_run(spec, now);
-      }
-    } else if (change.moves_due_time) {
-      if (change.delay) spec.scheduled_at = due_after(now, *change.delay);
-      if (spec.scheduled_at != before.spec.scheduled_at) {
-        update.pending = PendingChange::move;
-        update.move_to = spec.scheduled_at.value();
-        update.task.next_run_at = spec.scheduled_at;
-      }
+    TaskSpec wanted = change.apply(before);
+    if (change.moves_due_time && change.delay) wanted.scheduled_at = due_after(now, *change.delay);
+    update = changed_task(before, std::move(wanted), now);
+    const TaskSpec& spec = update.task.spec;
+    if (change.moves_due_time && spec.scheduled_at != before.spec.scheduled_at) {
+      update.pending = PendingChange::move;
+      update.move_to = spec.scheduled_at.value();
+      update.task.next_run_at = spec.scheduled_at;
     }
-    if (spec != before.spec) update.task.updated_at = std::max(now, before.updated_at + microseconds{1});
     reply = render(update.task);
     if (spec == before.spec && !request.idempotency) return TaskWriteOutcome{};
     const TaskWrite write{

@@ -14,6 +14,7 @@ class ForgetfulStorage final : public Storage {
   Signals& signals() noexcept override { std::terminate(); }
   TaskStore& tasks() noexcept override { std::terminate(); }
   QueueStore& queues() noexcept override { std::terminate(); }
+  TaskGroups& groups() noexcept override { std::terminate(); }
   Schedules& schedules() noexcept override { std::terminate(); }
   Directory& directory() noexcept override { std::terminate(); }
   Maintenance& maintenance() noexcept override { std::terminate(); }

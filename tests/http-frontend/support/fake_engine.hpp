@@ -25,6 +25,13 @@ class FakeEngine final : public Engine {
   // Every request is a new one, every list is empty, nothing can be changed, and nothing is wrong with any text.
   [[nodiscard]] std::optional<StoredReply> find_reply(const Principal&, const IdempotencyKey&) override { return {}; }
   [[nodiscard]] Page<Task> list_tasks(TaskQuery) override { return {}; }
+  [[nodiscard]] Reply create_tasks(const Request&, std::vector<NewTask>,
+                                   const Render<std::span<const NewWork>>& render) override {
+    return {render({})};
+  }
+  [[nodiscard]] Reply sync_tasks(const Request&, const TaskSync&, const Render<SyncedTasks>& render) override {
+    return {render({})};
+  }
   [[nodiscard]] Reply update_task(const Request&, TaskId, const TaskChange&, const Render<Task>&) override {
     throw NotFound();
   }

@@ -5,6 +5,7 @@
 
 #include "punctual/errors.hpp"
 #include "sql_errors.hpp"
+#include "punctual/task_groups.hpp"
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
@@ -71,6 +72,104 @@ TEST_CASE_METHOD(StorageFixture,
   CHECK(std::all_of(delivered.begin(), delivered.end(), [](const auto& one) { return one.second == 1; }));
   CHECK(site.database().postgres()->value("select count(*) from punctual.executions where status = 'success'") ==
         std::to_string(stored));
+}
+
+TEST_CASE_METHOD(StorageFixture,
+                 "groups and syncs are stored whole and once while connections are ended again and again") {
+  std::atomic<bool> done{false};
+  std::thread saboteur([&] {
+    auto session = site.database().postgres()->connect();
+    while (!done) {
+      (void)session.value("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = "
+                          "current_database() and pid <> pg_backend_pid()");
+      std::this_thread::sleep_for(20ms);
+    }
+  });
+  std::size_t groups = 0;
+  int wrong = 0;
+  const auto until = std::chrono::steady_clock::now() + 3s;
+  for (; std::chrono::steady_clock::now() < until; ++groups) {
+    std::vector<NewWork> items;
+    for (int i = 0; i < 10; ++i) items.push_back(once(acme, at(1s), "q"));
+    const auto record = key_used("group " + std::to_string(groups), 'a', at(0s));
+    const auto outcome = insist([&] { return store().groups().insert(node, items, record); });
+    wrong += outcome.result != WriteResult::applied && outcome.result != WriteResult::replayed;
+    const auto name = std::to_string(groups);
+    const auto synced = insist([&] {
+      TaskWrite all = write({}, at(0s));
+      all.idempotency = key_used("sync " + name, 'a', at(0s));
+      return store().groups().sync(all, {{name}, false}, [&](const SyncBase& base) {
+        SyncPlan plan;
+        if (!base.named.empty()) ++wrong;
+        plan.created.push_back(cron(acme, at(60s)));
+        plan.created[0].task.spec.name = name;
+        return plan;
+      });
+    });
+    wrong += synced.result != WriteResult::applied && synced.result != WriteResult::replayed;
+  }
+  done = true;
+  saboteur.join();
+  CHECK(groups > 0);
+  CHECK(wrong == 0);
+  const auto count = [&](const std::string& type) {
+    return site.database().postgres()->value("select count(*) from punctual.tasks where schedule_type = '" + type + "'");
+  };
+  CHECK(count("once") == std::to_string(10 * groups));
+  CHECK(count("cron") == std::to_string(groups));
+  CHECK(site.database().postgres()->value("select count(*) from punctual.executions") == std::to_string(10 * groups));
+}
+
+TEST_CASE_METHOD(StorageFixture, "syncs, claims and results of the same lines never wait for each other in a circle") {
+  constexpr int syncs = 60;
+  const std::vector<std::string> names{"0", "1", "2", "3", "4", "5"};
+  for (const auto& name : names) {
+    NewWork task = cron(acme, at(60s));
+    task.task.spec.name = name;
+    task.task.spec.queue = name;
+    // A run that is to come, so that a sync moves something from line to line.
+    const auto run = next_id<ExecutionId>();
+    REQUIRE(tasks().add_run(write(insert(task), at(0s)), {run, run, 1, at(1h)}).result == WriteResult::applied);
+  }
+  std::vector<NewWork> batch;
+  for (int i = 0; i < 60; ++i) batch.push_back(once(acme, at(1s), names[static_cast<std::size_t>(i) % names.size()]));
+  (void)work().insert(node, batch);
+  std::atomic<int> synced{0};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (std::size_t thread = 0; thread < 2; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::size_t round = thread; synced < syncs; ++round) {
+        const auto outcome = store().groups().sync(write({}, at(2s)), {names, false}, [&](const SyncBase& base) {
+          SyncPlan plan;
+          for (std::size_t i = 0; i < base.named.size(); ++i) {
+            TaskUpdate update{base.named[i], base.named[i].updated_at, PendingChange::keep, {}};
+            update.task.spec.queue = names[(i * 5 + round) % names.size()];
+            update.task.updated_at += 1us;
+            plan.updated.push_back(std::move(update));
+          }
+          return plan;
+        });
+        wrong += outcome.result != WriteResult::applied;
+        ++synced;
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    while (synced < syncs) {
+      std::vector<Settlement> results;
+      for (const Claimed& one : work().claim(claim_request(at(9s), 20)).claimed) {
+        results.push_back(settlement(one, ExecutionStatus::failed, at(9s)));
+        results.back().retry = Retry{next_id<ExecutionId>(), at(9s)};
+      }
+      for (const auto outcome : work().settle(results)) wrong += outcome != SettleOutcome::settled;
+    }
+  });
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  close();
+  CHECK(site.database().postgres()->value(
+            "select deadlocks from pg_stat_database where datname = current_database()") == "0");
 }
 
 TEST_CASE_METHOD(StorageFixture, "claims and changes of the same lines never wait for each other in a circle") {

@@ -1,8 +1,10 @@
 // Plans of the statements that requests depend on, as the plugin's connections make them.
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "execution_pages.hpp"
 #include "postgres/plans_fixture.hpp"
+#include "sync.hpp"
 #include "task_pages.hpp"
 
 using namespace punctual;
@@ -46,4 +48,11 @@ TEST_CASE_METHOD(PagePlansFixture, "the first page of executions is read from it
                               ", 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '-infinity', null, now(), "
                               "null, 51, 0");
   CHECK_THAT(found, !Contains("\"Sort\"") && !Contains("Seq Scan") && Contains("organization_id_scheduled_for"));
+}
+
+TEST_CASE_METHOD(PagePlansFixture, "a sync finds cron tasks by their names, and walks no other tasks") {
+  const auto [sql, types, values] = GENERATE(
+      std::array<std::string, 3>{postgres::cron_tasks_locked, "uuid", an_organization},
+      std::array<std::string, 3>{postgres::named_cron_tasks_locked, "uuid, text[]", an_organization + ", '{a,b}'"});
+  CHECK_THAT(plan(sql, types, values), !Contains("Seq Scan") && Contains("\"tasks_keep_cron_names\""));
 }

@@ -1,4 +1,5 @@
 // Every statement that the roles execute, explained: none but those named here may walk a whole table or sort.
+#include <array>
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <set>
@@ -97,6 +98,7 @@ struct PlansFixture {
     }
     (void)store.tasks().add_run({organization, listed.at(0).id, node, now, {}, {}},
                                 {id_of<ExecutionId>(22), {}, 1, now});
+    synchronise();
     (void)store.tasks().remove_queue({organization, {}, node, now, {}, {}}, "post",
                                      [](std::size_t) { return StoredReply{}; });
     const TaskWrite write{organization, {}, node, now, {}, {}};
@@ -112,6 +114,24 @@ struct PlansFixture {
     store.directory().create_key({id_of<KeyId>(1), organization, "pk", {}, now, {}, {}});
     (void)store.directory().revoke_key("pk", now);
     store.directory().touch_key(id_of<KeyId>(1), now);
+  }
+
+  void synchronise() {
+    std::array<NewWork, 2> items;
+    for (std::uint8_t number = 0; number < 2; ++number) {
+      items[number].task.id = id_of<TaskId>(30 + number);
+      items[number].task.organization_id = organization;
+      items[number].task.spec.schedule_type = ScheduleType::cron;
+      items[number].task.spec.cron_expression = "* * * * *";
+      items[number].task.spec.name = std::to_string(number);
+    }
+    (void)store.groups().insert(node, items, IdempotencyRecord{"group", {}, now, {}});
+    const TaskWrite write{organization, {}, node, now, {}, IdempotencyRecord{"sync", {}, now, {}}};
+    (void)store.groups().sync(write, {{"0"}, true}, [](const SyncBase& base) {
+      SyncPlan plan;
+      for (const auto& other : base.others) plan.removed.push_back(other.id);
+      return plan;
+    });
   }
 
   void read() {

@@ -177,7 +177,9 @@ Answer Api::run_route(const IncomingRequest& request, const RouteMatch& match, c
   const auto body = changes ? request.reader.read_body() : std::string_view{};
   std::optional<IdempotencyKey> idempotency;
   if (changes && principal) idempotency = idempotency_of(head, body);
+  std::optional<KeysInUse::Use> use;
   if (idempotency) {
+    use.emplace(keys_in_use_, principal->organization_id, idempotency->key);
     if (auto stored = engine_.find_reply(*principal, *idempotency)) return replayed_answer(std::move(*stored));
   }
   check_content(head, route, body);

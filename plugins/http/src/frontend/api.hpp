@@ -8,6 +8,7 @@
 
 #include "frontend/exchange.hpp"
 #include "frontend/gate.hpp"
+#include "frontend/keys_in_use.hpp"
 #include "frontend/routes.hpp"
 
 namespace punctual {
@@ -43,6 +44,7 @@ class Api final : public RequestHandler {
   Engine& engine_;
   Gate& gate_;
   FrontState& front_;
+  KeysInUse keys_in_use_;
   std::atomic<int> handling_{0};
 };
 

@@ -84,6 +84,17 @@ object task_change_schema() {
   return schema;
 }
 
+object sync_report_schema() {
+  const object names{{"type", "array"}, {"items", object{{"type", "string"}}}};
+  const object count{{"type", "integer"}};
+  return shape({{"created", names},
+                {"updated", names},
+                {"deleted", names},
+                {"created_count", count},
+                {"updated_count", count},
+                {"deleted_count", count}});
+}
+
 object error_schema() {
   return schema_of(R"({"type":"object","required":["error"],"properties":{"error":{"type":"object",
     "required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},
@@ -104,6 +115,7 @@ object schemas() {
           {"NewTask", new_task_schema()},
           {"TaskChange", task_change_schema()},
           {"TaskPage", page_schema("Task")},
+          {"SyncReport", sync_report_schema()},
           {"Execution", shape(std::move(execution))},
           {"ExecutionPage", page_schema("Execution")},
           {"ExecutionDetail", shape(std::move(detail))},

@@ -60,6 +60,39 @@ constexpr std::array trigger_reply{ReplyNote{202, R"({"type":"object","propertie
       "data":{"type":"object","properties":{"execution_id":{"type":"string","format":"uuid"},
         "status":{"type":"string"},"scheduled_for":{"type":"string","format":"date-time"}}},
       "message":{"type":"string"}}})"}};
+constexpr std::string_view batch_request = R"({"oneOf":[
+      {"type":"object","additionalProperties":false,"required":["url","items"],
+       "description":"One task for each item, alike but for the body: text as it is, anything else as JSON",
+       "properties":{"url":{"type":"string","format":"uri","maxLength":2048},
+         "items":{"type":"array","minItems":1,"maxItems":1000,"items":{}},
+         "queue":{"type":["string","null"],"maxLength":255},"method":{"type":"string"},"headers":{"type":["object","null"]},
+         "delay":{"type":["string","integer","null"]},"run_at":{"type":["string","null"],"format":"date-time"},
+         "timeout_ms":{"type":"integer","minimum":1000,"maximum":300000},
+         "retry_attempts":{"type":"integer","minimum":0,"maximum":10},
+         "callback_url":{"type":["string","null"],"format":"uri"}}},
+      {"type":"object","additionalProperties":false,"required":["tasks"],"properties":{
+         "tasks":{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/components/schemas/NewTask"}}}}]})";
+constexpr std::array batch_reply{ReplyNote{201, R"({"type":"object","properties":{
+      "data":{"type":"object","properties":{
+        "queue":{"type":["string","null"],"description":"null: none, or not the same for all"},
+        "created":{"type":"integer"},
+        "scheduled_for":{"type":["string","null"],"format":"date-time","description":"null: not the same for all"},
+        "tasks":{"type":"array","description":"In the order given","items":{"type":"object","properties":{
+          "task_id":{"type":"string","format":"uuid"},
+          "execution_id":{"type":["string","null"],"format":"uuid","description":"null: a cron task"}}}}}},
+      "message":{"type":"string"}}})"}};
+constexpr std::string_view sync_request = R"({"type":"object","additionalProperties":false,
+      "description":"At least one of tasks, monitors and endpoints; what is absent is left alone",
+      "properties":{
+        "tasks":{"type":"array","maxItems":1000,"description":"Cron tasks, matched by name","items":{
+          "allOf":[{"$ref":"#/components/schemas/TaskChange"}],"required":["name","url","cron"]}},
+        "monitors":{"type":"array","maxItems":0},"endpoints":{"type":"array","maxItems":0},
+        "delete_removed":{"type":"boolean","default":false,"description":"Delete what is not in a list that is given"}}})";
+constexpr std::array sync_replies{ReplyNote{200, R"({"type":"object","properties":{
+      "data":{"type":"object","description":"tasks, monitors, endpoints; what was done to tasks stands at the top as well",
+        "properties":{"tasks":{"$ref":"#/components/schemas/SyncReport"},
+          "monitors":{"$ref":"#/components/schemas/SyncReport"},"endpoints":{"$ref":"#/components/schemas/SyncReport"}}},
+      "message":{"type":"string"}}})"}};
 constexpr std::array no_content{ReplyNote{204, ""}};
 constexpr std::array queue_reply{ReplyNote{200, R"({"type":"object","properties":{
       "data":{"type":"object","properties":{"cancelled":{"type":"integer"}}},"message":{"type":"string"}}})"}};
@@ -101,6 +134,26 @@ constexpr auto text = ReplyFormat::text;
 constexpr std::array table{
     Route{"GET", "/api/v1/tasks", Access::key, none, json, list_tasks, "List tasks", task_filters, task_page},
     Route{"POST", "/api/v1/tasks", Access::key, required, json, create_task, "Create a task", {}, create_replies},
+    Route{"POST",
+          "/api/v1/tasks/batch",
+          Access::key,
+          required,
+          json,
+          create_batch,
+          "Create many tasks, all or none",
+          {},
+          batch_reply,
+          batch_request},
+    Route{"PUT",
+          "/api/v1/sync",
+          Access::key,
+          required,
+          json,
+          sync_tasks,
+          "Make the cron tasks those of a list",
+          {},
+          sync_replies,
+          sync_request},
     Route{"DELETE", "/api/v1/tasks", Access::key, none, json, delete_queue, "Cancel the tasks of a queue",
           queue_to_delete, queue_reply},
     Route{"GET", "/api/v1/tasks/:id", Access::key, none, json, show_task, "Show a task", {}, task_reply},

@@ -93,6 +93,8 @@ struct RouteMatch {
 // ---- The routes' functions.
 
 Answer create_task(const Call& call);
+Answer create_batch(const Call& call);
+Answer sync_tasks(const Call& call);
 Answer list_tasks(const Call& call);
 Answer show_task(const Call& call);
 Answer change_task(const Call& call);

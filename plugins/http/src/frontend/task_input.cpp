@@ -80,6 +80,20 @@ void check_schedule(FieldReading& reading) {
   reading.refuse(expression ? "is not a valid cron expression" : "is not a known time zone");
 }
 
+void read_fields(const boost::json::object& fields, FieldReading& reading) {
+  for (const auto& member : fields) read_member(member.key(), member.value(), reading);
+  check_schedule(reading);
+  name_content_type(reading);
+}
+
+void make_cron(TaskSpec& spec) {
+  spec.schedule_type = ScheduleType::cron;
+  spec.method = Method::get;
+  spec.retry_attempts = 0;
+}
+
+}  // namespace
+
 void name_content_type(FieldReading& reading) {
   auto& headers = reading.spec.headers;
   const auto is_type = [](const auto& header) { return same_text(header.first, "content-type"); };
@@ -87,14 +101,6 @@ void name_content_type(FieldReading& reading) {
     headers.emplace_back("Content-Type", "application/json");
   }
 }
-
-void read_fields(const boost::json::object& fields, FieldReading& reading) {
-  for (const auto& member : fields) read_member(member.key(), member.value(), reading);
-  check_schedule(reading);
-  name_content_type(reading);
-}
-
-}  // namespace
 
 boost::json::object read_object(std::string_view body, const boost::json::storage_ptr& memory) {
   if (body.empty()) return boost::json::object(memory);
@@ -124,11 +130,7 @@ NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
   const auto* when = find_when(fields);
   NewTask task;
   auto& spec = task.spec;
-  if (when != nullptr && when->scope == FieldScope::cron) {
-    spec.schedule_type = ScheduleType::cron;
-    spec.method = Method::get;
-    spec.retry_attempts = 0;
-  }
+  if (when != nullptr && when->scope == FieldScope::cron) make_cron(spec);
   Invalid::Fields problems;
   FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .creating = true};
   read_fields(fields, reading);
@@ -137,6 +139,28 @@ NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
   task.delay = reading.delay;
   spec.scheduled_at = reading.run_at;
   return task;
+}
+
+TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* present, const Engine& engine) {
+  const auto* when = find_when(fields);
+  TaskSpec spec;
+  if (present != nullptr) {
+    spec = *present;
+  } else {
+    make_cron(spec);
+  }
+  Invalid::Fields problems;
+  FieldReading reading{.engine = engine, .spec = spec, .problems = problems};
+  read_fields(fields, reading);
+  const auto require = [&](const std::string& field, bool given) {
+    if (!given && !problems.contains(field)) problems[field] = {blank};
+  };
+  require("name", fields.contains("name"));
+  require("url", fields.contains("url"));
+  const bool is_cron = when != nullptr && when->scope == FieldScope::cron;
+  require("cron", is_cron || problems.contains("cron_expression"));
+  if (!problems.empty()) throw Invalid(std::move(problems));
+  return spec;
 }
 
 TaskChange read_task_change(const boost::json::object& fields, const Task& present, const Engine& engine) {

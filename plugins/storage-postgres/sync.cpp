@@ -1,0 +1,164 @@
+#include "sync.hpp"
+
+#include <set>
+
+#include "hot_path.hpp"
+#include "live_executions.hpp"
+#include "replies.hpp"
+#include "rows.hpp"
+#include "sql_errors.hpp"
+#include "task_changes.hpp"
+#include "undone.hpp"
+
+namespace punctual::postgres {
+namespace {
+
+// Until the transaction ends no other sync of the organisation goes on.
+void lock_syncs(Session& session, OrganizationId organization) {
+  static const std::string sql = "select pg_advisory_xact_lock(hashtextextended($1::text, 2))";
+  (void)session.run(sql, organization);
+}
+
+// Locks the cron tasks of the scope in the order in which everybody locks tasks; their ids and names.
+std::vector<SyncBase::Other> lock_scope(Session& session, OrganizationId organization, const SyncScope& scope) {
+  Parameters parameters(organization);
+  if (!scope.others) parameters.add_each(scope.names, [](const std::string& name) { return std::string_view(name); });
+  const Rows rows = session.run(scope.others ? cron_tasks_locked : named_cron_tasks_locked, parameters);
+  std::vector<SyncBase::Other> locked(rows.size());
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    locked[at] = {rows.get<TaskId>(at, 0), rows.get<std::string>(at, 1)};
+  }
+  return locked;
+}
+
+std::vector<Task> tasks_with(Session& session, std::span<const TaskId> ids) {
+  static const std::string sql = task_columns + R"sql(
+    from tasks_keep
+    where id = any ($1)
+    order by id)sql";
+  if (ids.empty()) return {};
+  Parameters parameters;
+  parameters.add_each(ids, [](TaskId id) { return id; });
+  const Rows rows = session.run(sql, parameters);
+  std::vector<Task> tasks;
+  tasks.reserve(rows.size());
+  for (std::size_t at = 0; at < rows.size(); ++at) tasks.push_back(task_from(rows, at));
+  return tasks;
+}
+
+SyncBase read_base(Session& session, OrganizationId organization, const SyncScope& scope) {
+  const std::set<std::string_view> names(scope.names.begin(), scope.names.end());
+  SyncBase base;
+  std::vector<TaskId> named;
+  for (SyncBase::Other& one : lock_scope(session, organization, scope)) {
+    if (names.contains(one.name)) {
+      named.push_back(one.id);
+    } else {
+      base.others.push_back(std::move(one));
+    }
+  }
+  base.named = tasks_with(session, named);
+  return base;
+}
+
+void remove_all(Session& session, const TaskWrite& write, std::span<const TaskId> tasks,
+                std::vector<ClaimRef>& revoked) {
+  if (tasks.empty()) return;
+  const auto claims = remove_tasks(session, write, tasks);
+  if (!claims) throw Undone(WriteResult::held_elsewhere);
+  revoked.insert(revoked.end(), claims->begin(), claims->end());
+}
+
+void update_each(Session& session, TaskWrite write, std::span<const TaskUpdate> changes,
+                 std::vector<ClaimRef>& revoked) {
+  for (const TaskUpdate& change : changes) {
+    write.task_id = change.task.id;
+    const auto outcome = update_task(session, write, change);
+    if (outcome.result != WriteResult::applied) throw Undone(outcome.result);
+    revoked.insert(revoked.end(), outcome.revoked.begin(), outcome.revoked.end());
+  }
+}
+
+void create_all(Session& session, NodeId node, std::span<const NewWork> created) {
+  if (created.empty()) return;
+  try {
+    for (const InsertOutcome& item : insert_work(session, node, created)) {
+      if (item.result != WriteResult::applied) throw Undone(item.result);
+    }
+  } catch (const RowRefused&) {
+    throw Undone(WriteResult::not_found);
+  }
+}
+
+// Locks the lines that the changes may touch, in the order in which everybody locks lines.
+void lock_lines(Session& session, OrganizationId organization, const SyncPlan& plan) {
+  std::vector<TaskId> tasks = plan.removed;
+  std::set<std::string> names;
+  for (const TaskUpdate& change : plan.updated) {
+    tasks.push_back(change.task.id);
+    if (change.task.spec.queue) names.insert(*change.task.spec.queue);
+  }
+  if (tasks.empty()) return;
+  for (const LiveExecution& one : live_executions(session, tasks)) {
+    if (one.queue) names.insert(*one.queue);
+  }
+  if (names.empty()) return;
+  static const std::string sql = R"sql(
+    select
+    from queues
+    where organization_id = $1
+      and name = any ($2)
+    order by name
+    for update)sql";
+  Parameters parameters(organization);
+  parameters.add_each(names, [](const std::string& name) { return std::string_view(name); });
+  (void)session.run(sql, parameters);
+}
+
+}  // namespace
+
+const std::string cron_tasks_locked = R"sql(
+    select id, name
+    from tasks_keep
+    where organization_id = $1
+      and schedule_type = 'cron'
+      and deleted_at is null
+    order by id
+    for no key update)sql";
+
+const std::string named_cron_tasks_locked = R"sql(
+    select id, name
+    from tasks_keep
+    where organization_id = $1
+      and schedule_type = 'cron'
+      and deleted_at is null
+      and name = any ($2)
+    order by id
+    for no key update)sql";
+
+// The key is taken last, so that whoever uses the same one does not wait for all that comes before.
+TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const SyncScope& scope,
+                            const std::function<SyncPlan(const SyncBase&)>& plan) {
+  lock_syncs(session, write.organization_id);
+  TaskWrite each = write;
+  const auto record = std::exchange(each.idempotency, std::nullopt);
+  if (record) {
+    if (auto earlier = find_earlier_use(session, write.organization_id, record->key, record->request, record->at)) {
+      return {earlier->result, std::move(earlier->replay), {}};
+    }
+  }
+  SyncPlan made = plan(read_base(session, write.organization_id, scope));
+  lock_lines(session, write.organization_id, made);
+  TaskWriteOutcome outcome;
+  remove_all(session, each, made.removed, outcome.revoked);
+  update_each(session, each, made.updated, outcome.revoked);
+  create_all(session, write.node, made.created);
+  if (record) {
+    IdempotencyRecord used = *record;
+    used.reply = std::move(made.reply);
+    if (auto earlier = take_key(session, write.organization_id, used)) throw Undone(*std::move(earlier));
+  }
+  return outcome;
+}
+
+}  // namespace punctual::postgres
