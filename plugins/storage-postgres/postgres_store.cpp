@@ -86,6 +86,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       leases_(lease_pool_, upkeep_pool_, floor_),
       signals_(options.session, lease_pool_, host),
       tasks_(work_pool_, page_pool_, floor_),
+      execution_changes_(work_pool_, floor_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
       maintenance_(upkeep_pool_, options.session) {}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "execution_changes.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
 #include "schedules.hpp"
@@ -33,6 +34,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] ExecutionChanges& execution_changes() noexcept override { return execution_changes_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -55,6 +57,7 @@ class PostgresStore final : public Storage {
   PostgresLeases leases_;
   PostgresSignals signals_;
   PostgresTaskStore tasks_;
+  PostgresExecutionChanges execution_changes_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;

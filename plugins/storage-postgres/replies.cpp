@@ -39,6 +39,14 @@ std::optional<EarlierUse> take_key(Session& session, OrganizationId organization
   return earlier;
 }
 
+void give_back_key(Session& session, OrganizationId organization, std::string_view key) {
+  static const std::string sql = R"sql(
+    delete from replies
+    where organization_id = $1
+      and key = $2)sql";
+  (void)session.run(sql, organization, Bytes{key});
+}
+
 void replace_reply(Session& session, OrganizationId organization, std::string_view key, const StoredReply& reply) {
   static const std::string sql = R"sql(
     update replies

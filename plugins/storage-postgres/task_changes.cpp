@@ -21,20 +21,8 @@ std::optional<TaskWriteOutcome> replayed(Session& session, const TaskWrite& writ
 
 // Whoever took the key gives it back when nothing is applied.
 TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
-  if (write.idempotency) {
-    static const std::string sql = R"sql(
-      delete from replies
-      where organization_id = $1
-        and key = $2)sql";
-    (void)session.run(sql, write.organization_id, Bytes{write.idempotency->key});
-  }
+  if (write.idempotency) give_back_key(session, write.organization_id, write.idempotency->key);
   return {result, std::nullopt, {}};
-}
-
-bool is_under_way(const TaskWrite& write, const LiveExecution& one) {
-  if (one.status != ExecutionStatus::running) return false;
-  if (one.node != write.node) return one.started_at.has_value();
-  return std::find(write.sending.begin(), write.sending.end(), one.id) != write.sending.end();
 }
 
 // The executions of tasks that a change may touch: the pending ones and those that this node has claimed and not sent.

@@ -90,6 +90,7 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       work_(writer_),
       leases_(lock_path(options.connection), writer_, readers_),
       tasks_(writer_, readers_, page_readers_),
+      execution_changes_(writer_, readers_),
       schedules_(writer_, readers_),
       directory_(writer_, readers_),
       maintenance_(writer_, readers_) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "execution_changes.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
@@ -39,6 +40,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
+  [[nodiscard]] ExecutionChanges& execution_changes() noexcept override { return execution_changes_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -63,6 +65,7 @@ class SqliteStore final : public Storage {
   SqliteLeases leases_;
   SqliteSignals signals_;
   SqliteTaskStore tasks_;
+  SqliteExecutionChanges execution_changes_;
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
   SqliteMaintenance maintenance_;

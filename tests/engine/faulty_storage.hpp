@@ -30,6 +30,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   Leases& leases() noexcept override { return *this; }
   Signals& signals() noexcept override { return real_.signals(); }
   TaskStore& tasks() noexcept override { return real_.tasks(); }
+  ExecutionChanges& execution_changes() noexcept override { return real_.execution_changes(); }
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }

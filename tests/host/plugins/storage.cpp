@@ -13,6 +13,7 @@ class ForgetfulStorage final : public Storage {
   Leases& leases() noexcept override { std::terminate(); }
   Signals& signals() noexcept override { std::terminate(); }
   TaskStore& tasks() noexcept override { std::terminate(); }
+  ExecutionChanges& execution_changes() noexcept override { std::terminate(); }
   Schedules& schedules() noexcept override { std::terminate(); }
   Directory& directory() noexcept override { std::terminate(); }
   Maintenance& maintenance() noexcept override { std::terminate(); }

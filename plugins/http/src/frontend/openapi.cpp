@@ -159,9 +159,11 @@ void add_route(object& paths, const Route& route) {
   }
   object operation{{"summary", route.summary}, {"responses", responses_of(route)}};
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
-  if (route.body == BodyRule::required) {
-    operation["requestBody"] = object{
-        {"required", true}, {"content", json_content(reference(route.method == "POST" ? "NewTask" : "TaskChange"))}};
+  if (route.body != BodyRule::none) {
+    auto schema = route.input.empty() ? value(reference(route.method == "POST" ? "NewTask" : "TaskChange"))
+                                      : schema_of(route.input);
+    operation["requestBody"] =
+        object{{"required", route.body == BodyRule::required}, {"content", json_content(std::move(schema))}};
   }
   if (route.access != Access::key) operation["security"] = array{};
   std::string method(route.method);

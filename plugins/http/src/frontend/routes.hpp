@@ -47,6 +47,7 @@ enum class Access : std::uint8_t {
 
 enum class BodyRule : std::uint8_t {
   none,      // what is sent is not looked at
+  optional,  // JSON, or nothing
   required,  // JSON; without any length 411
 };
 
@@ -73,6 +74,7 @@ struct Route {
   std::string_view summary;
   std::span<const QueryParameter> query = {};
   std::span<const ReplyNote> replies = {};
+  std::string_view input = {};  // JSON Schema of the body; "" for that of a task
 };
 
 [[nodiscard]] std::span<const Route> routes();
@@ -101,6 +103,9 @@ Answer trigger_task(const Call& call);
 Answer list_task_executions(const Call& call);
 Answer list_executions(const Call& call);
 Answer show_execution(const Call& call);
+Answer cancel_execution(const Call& call);
+Answer retry_execution(const Call& call);
+Answer retry_executions(const Call& call);
 Answer preview_cron(const Call& call);
 Answer show_health(const Call& call);
 Answer show_readiness(const Call& call);

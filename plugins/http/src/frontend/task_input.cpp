@@ -96,7 +96,7 @@ void read_fields(const boost::json::object& fields, FieldReading& reading) {
 
 }  // namespace
 
-boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
+boost::json::object read_json_object(std::string_view body, const boost::json::storage_ptr& memory) {
   if (body.empty()) return boost::json::object(memory);
   boost::json::parse_options options;
   options.max_depth = max_depth;
@@ -104,9 +104,13 @@ boost::json::object read_task_object(std::string_view body, const boost::json::s
   auto parsed = boost::json::parse(body, problem, memory, options);
   if (problem) throw ApiError(ErrorCode::invalid_json, "The request body is not valid JSON");
   if (!parsed.is_object()) throw ApiError(ErrorCode::invalid_params, "The request body must be a JSON object");
-  auto& object = parsed.get_object();
+  return std::move(parsed.get_object());
+}
+
+boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
+  auto object = read_json_object(body, memory);
   auto* wrapped = object.if_contains("task");
-  if (wrapped == nullptr) return std::move(object);
+  if (wrapped == nullptr) return object;
   Invalid::Fields problems;
   for (const auto& member : object) {
     if (member.key() != "task") problems[std::string(member.key())] = {"is not a known field"};

@@ -9,6 +9,10 @@
 
 namespace punctual {
 
+// The object a body holds; an empty body is an empty object. Throws ApiError invalid_json or invalid_params. The value is made in
+// `memory`, which outlives it.
+[[nodiscard]] boost::json::object read_json_object(std::string_view body, const boost::json::storage_ptr& memory);
+
 // The object a body holds, without the {"task":…} it may be wrapped in; an empty body is an empty object. Throws ApiError
 // invalid_json, or Invalid. The value is made in `memory`, which outlives it.
 [[nodiscard]] boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory);
