@@ -146,7 +146,7 @@ TEST_CASE_METHOD(FilteredFixture, "a list of tasks by queue, failure or kind, or
     update tasks set queue = 'q', last_execution_status = 'failed' where id in (select id from special);
     insert into tasks (id, organization_id, inserted_at, updated_at, next_run_at, timeout_ms, retry_attempts, tier,
       enabled, schedule_type, timezone, misfire, overlap, method, name, url, headers, body)
-    select overlay(id::text placing '01' from 1)::uuid, organization_id, inserted_at, updated_at, '2027-01-01', 30000, 0,
+    select overlay(id::text placing 'ff' from 1)::uuid, organization_id, inserted_at, updated_at, '2027-01-01', 30000, 0,
       'k', true, 'cron', 'UTC', 'last', 'allow', 'GET', 'name', 'http://example.com/', '', ''
     from tasks where id in (select id from special);)sql");
   SECTION("queue") { tasks.queue = "q"; }
