@@ -122,7 +122,7 @@ std::optional<ExecutionWriteOutcome> replayed(Session& session, const TaskWrite&
 // Whoever took the key gives it back when nothing is applied.
 ExecutionWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result,
                               std::optional<Execution> execution = std::nullopt) {
-  if (write.idempotency) give_back_key(session, write.organization_id, write.idempotency->key);
+  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
   return {result, std::nullopt, std::move(execution), {}};
 }
 

@@ -39,12 +39,12 @@ std::optional<EarlierUse> take_key(Session& session, OrganizationId organization
   return earlier;
 }
 
-void give_back_key(Session& session, OrganizationId organization, std::string_view key) {
+void return_key(Session& session, OrganizationId organization, const IdempotencyRecord& record) {
   static const std::string sql = R"sql(
     delete from replies
     where organization_id = $1
       and key = $2)sql";
-  (void)session.run(sql, organization, Bytes{key});
+  (void)session.run(sql, organization, Bytes{record.key});
 }
 
 void replace_reply(Session& session, OrganizationId organization, std::string_view key, const StoredReply& reply) {

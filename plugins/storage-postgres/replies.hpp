@@ -23,8 +23,8 @@ struct EarlierUse {
 // with it. Else what the key was used for before.
 [[nodiscard]] std::optional<EarlierUse> take_key(Session& session, OrganizationId organization,
                                                  const IdempotencyRecord& record);
-// For whoever has taken a key and then applies nothing.
-void give_back_key(Session& session, OrganizationId organization, std::string_view key);
+// Gives it back: nothing was applied.
+void return_key(Session& session, OrganizationId organization, const IdempotencyRecord& record);
 // Puts `reply` in place of the one that came with the record.
 void replace_reply(Session& session, OrganizationId organization, std::string_view key, const StoredReply& reply);
 

@@ -21,7 +21,7 @@ std::optional<TaskWriteOutcome> replayed(Session& session, const TaskWrite& writ
 
 // Whoever took the key gives it back when nothing is applied.
 TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
-  if (write.idempotency) give_back_key(session, write.organization_id, write.idempotency->key);
+  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
   return {result, std::nullopt, {}};
 }
 

@@ -140,7 +140,7 @@ Answer retry_execution(const Call& call) {
 }
 
 Answer retry_executions(const Call& call) {
-  const RetryFilterReading reading(read_json_object(call.body, {}));
+  const RetryFilterReading reading(read_object(call.body, {}));
   return answer_of(call.engine.retry_executions(call.request(), reading.filter(), reading.limit(), retried_reply));
 }
 

@@ -160,8 +160,8 @@ void add_route(object& paths, const Route& route) {
   object operation{{"summary", route.summary}, {"responses", responses_of(route)}};
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.body != BodyRule::none) {
-    auto schema = route.input.empty() ? value(reference(route.method == "POST" ? "NewTask" : "TaskChange"))
-                                      : schema_of(route.input);
+    value schema = reference(route.method == "POST" ? "NewTask" : "TaskChange");
+    if (!route.request.empty()) schema = schema_of(route.request);
     operation["requestBody"] =
         object{{"required", route.body == BodyRule::required}, {"content", json_content(std::move(schema))}};
   }

@@ -73,7 +73,7 @@ constexpr std::array cancel_replies{ReplyNote{200, execution_data}, ReplyNote{20
 constexpr std::array retried_reply{ReplyNote{202, R"({"type":"object","properties":{
       "data":{"type":"object","properties":{"retried":{"type":"integer"}}}}})"}};
 constexpr std::string_view retry_filter = R"({"type":"object","additionalProperties":false,"properties":{
-      "status":{"description":"One status or a list of them; default failed, timeout and missed","anyOf":[
+      "status":{"description":"One status or a list of them; default failed, timeout and missed","oneOf":[
         {"type":"string","enum":["failed","timeout","missed","cancelled"]},
         {"type":"array","items":{"type":"string","enum":["failed","timeout","missed","cancelled"]},"minItems":1}]},
       "task_id":{"type":"string","format":"uuid","description":"Only of this task"},

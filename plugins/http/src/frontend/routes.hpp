@@ -74,7 +74,7 @@ struct Route {
   std::string_view summary;
   std::span<const QueryParameter> query = {};
   std::span<const ReplyNote> replies = {};
-  std::string_view input = {};  // JSON Schema of the body; "" for that of a task
+  std::string_view request = {};  // JSON Schema of the body, where it is not that of a task
 };
 
 [[nodiscard]] std::span<const Route> routes();

@@ -96,7 +96,7 @@ void read_fields(const boost::json::object& fields, FieldReading& reading) {
 
 }  // namespace
 
-boost::json::object read_json_object(std::string_view body, const boost::json::storage_ptr& memory) {
+boost::json::object read_object(std::string_view body, const boost::json::storage_ptr& memory) {
   if (body.empty()) return boost::json::object(memory);
   boost::json::parse_options options;
   options.max_depth = max_depth;
@@ -108,7 +108,7 @@ boost::json::object read_json_object(std::string_view body, const boost::json::s
 }
 
 boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
-  auto object = read_json_object(body, memory);
+  auto object = read_object(body, memory);
   auto* wrapped = object.if_contains("task");
   if (wrapped == nullptr) return object;
   Invalid::Fields problems;

@@ -9,12 +9,11 @@
 
 namespace punctual {
 
-// The object a body holds; an empty body is an empty object. Throws ApiError invalid_json or invalid_params. The value is made in
-// `memory`, which outlives it.
-[[nodiscard]] boost::json::object read_json_object(std::string_view body, const boost::json::storage_ptr& memory);
+// The object a body holds; an empty body is an empty object. Throws ApiError invalid_json or invalid_params. The value is made
+// in `memory`, which outlives it.
+[[nodiscard]] boost::json::object read_object(std::string_view body, const boost::json::storage_ptr& memory);
 
-// The object a body holds, without the {"task":…} it may be wrapped in; an empty body is an empty object. Throws ApiError
-// invalid_json, or Invalid. The value is made in `memory`, which outlives it.
+// The same, without the {"task":…} it may be wrapped in. Throws Invalid, too.
 [[nodiscard]] boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory);
 
 // Throws ApiError (400) or Invalid with everything that is wrong.
