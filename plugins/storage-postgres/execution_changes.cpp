@@ -89,7 +89,8 @@ struct Found {
 };
 
 std::optional<Found> find(Session& session, OrganizationId organization, ExecutionId id) {
-  static const std::string sql = execution_columns + R"sql(, executions.claim_token, executions.node_id, executions.queue
+  static const std::string sql =
+      execution_columns + R"sql(, executions.claim_token, executions.node_id, executions.queue
     from (select * from executions where id = $1 limit 1) executions
     where organization_id = $2)sql";
   const Rows rows = session.run(sql, id, organization);

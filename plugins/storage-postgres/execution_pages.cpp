@@ -18,8 +18,8 @@ ExecutionCursor upper_bound(const ExecutionQuery& query) {
 }
 
 bool ended_without_success(ExecutionStatus status) {
-  return status == ExecutionStatus::failed || status == ExecutionStatus::timeout ||
-         status == ExecutionStatus::missed || status == ExecutionStatus::cancelled;
+  return status == ExecutionStatus::failed || status == ExecutionStatus::timeout || status == ExecutionStatus::missed ||
+         status == ExecutionStatus::cancelled;
 }
 
 // Every list has these parameters: $1 the organisation, $2 and $3 the upper bound, $4 the lower, $5 the status, $6 now, $7 the
@@ -58,7 +58,8 @@ std::string half_of_unsuccessful(const char* which) {
 
 // What is claimed is no more than the servers can hold; it is looked through whole. A lease is not ended before its claims.
 const std::string claimed = R"sql(
-    with claimed as materialized ()sql" + execution_columns + R"sql(, executions.queue
+    with claimed as materialized ()sql" +
+                            execution_columns + R"sql(, executions.queue
     from executions
     where status = 'running'
       and node_id = any (array(select nodes.id from nodes))))sql";
@@ -67,17 +68,20 @@ const std::string claimed = R"sql(
 
 const std::string page_of_executions = execution_columns + R"sql(
     from executions
-    where organization_id = $1)sql" + bounds + with_status + in_queue + in_order;
+    where organization_id = $1)sql" + bounds +
+                                       with_status + in_queue + in_order;
 
 const std::string page_of_executions_of_task = execution_columns + R"sql(
     from executions
     where task_id = $10
-      and organization_id = $1)sql" + bounds + with_status + in_queue + in_order;
+      and organization_id = $1)sql" + bounds + with_status +
+                                               in_queue + in_order;
 
 const std::string page_of_executions_of_queue = execution_columns + R"sql(
     from executions
     where organization_id = $1
-      and queue = $7)sql" + bounds + with_status + in_order;
+      and queue = $7)sql" + bounds + with_status +
+                                                in_order;
 
 const std::string page_of_unsuccessful_executions = R"sql(
     select *
@@ -91,7 +95,8 @@ const std::string page_of_running_executions = claimed + R"sql(
     select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
       duration_ms, error_message
     from claimed
-    where organization_id = $1)sql" + bounds + with_status + in_queue + in_order;
+    where organization_id = $1)sql" + bounds + with_status +
+                                               in_queue + in_order;
 
 const std::string page_of_pending_executions = claimed + R"sql(
     select *
@@ -108,7 +113,8 @@ const std::string page_of_pending_executions = claimed + R"sql(
     from executions_keep executions
     where organization_id = $1
       and status = 'pending'
-      and queue is not null)sql" + bounds + in_queue + R"sql(
+      and queue is not null)sql" + bounds + in_queue +
+                                               R"sql(
     order by scheduled_for desc, id desc
     limit $8::bigint + $9)
     union all
@@ -116,7 +122,8 @@ const std::string page_of_pending_executions = claimed + R"sql(
     select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
       duration_ms, error_message
     from claimed
-    where organization_id = $1)sql" + bounds + with_status + in_queue + R"sql(
+    where organization_id = $1)sql" + bounds + with_status +
+                                               in_queue + R"sql(
     order by scheduled_for desc, id desc
     limit $8::bigint + $9)) executions)sql" + in_order;
 

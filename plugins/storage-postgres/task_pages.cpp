@@ -19,9 +19,10 @@ constexpr std::size_t starts = 4;
 // $1 to $6 are the organisation and the filters, $7 and $8 how many rows and how many to leave out, $9 to $11 the cursor.
 std::string list_statement(Way way, Start start) {
   // Cron tasks are kept in one place.
-  std::string sql = task_columns + (way == Way::cron ? R"sql(
+  std::string sql = task_columns +
+                    (way == Way::cron ? R"sql(
     from tasks_keep tasks)sql"
-                                                     : R"sql(
+                                      : R"sql(
     from tasks)sql") +
                     R"sql(
     where organization_id = $1
@@ -81,8 +82,8 @@ const std::string& list_sql(Way way, Start start) {
 Way way_for(const TaskQuery& query) {
   if (query.schedule_type == ScheduleType::cron) return Way::cron;
   if (query.queue) return Way::queue;
-  const bool ended_otherwise = query.status && *query.status != ExecutionStatus::pending &&
-                               *query.status != ExecutionStatus::success;
+  const bool ended_otherwise =
+      query.status && *query.status != ExecutionStatus::pending && *query.status != ExecutionStatus::success;
   return ended_otherwise ? Way::unsuccessful : Way::all;
 }
 
@@ -114,9 +115,9 @@ class TaskList {
 
   template <class... Cursor>
   void collect(Start start, std::size_t offset, const Cursor&... cursor) {
-    const Rows rows = session_.run(list_sql(way_, start), query_.organization_id, query_.queue, query_.without_queue,
-                                   query_.schedule_type, query_.status, query_.name_prefix, wanted(), offset,
-                                   cursor...);
+    const Rows rows =
+        session_.run(list_sql(way_, start), query_.organization_id, query_.queue, query_.without_queue,
+                     query_.schedule_type, query_.status, query_.name_prefix, wanted(), offset, cursor...);
     for (std::size_t row = 0; row < rows.size(); ++row) tasks_.push_back(task_from(rows, row));
   }
 

@@ -21,8 +21,8 @@ ExecutionCursor upper_bound(const ExecutionQuery& query) {
 }
 
 bool ended_without_success(ExecutionStatus status) {
-  return status == ExecutionStatus::failed || status == ExecutionStatus::timeout ||
-         status == ExecutionStatus::missed || status == ExecutionStatus::cancelled;
+  return status == ExecutionStatus::failed || status == ExecutionStatus::timeout || status == ExecutionStatus::missed ||
+         status == ExecutionStatus::cancelled;
 }
 
 // Every list has these values: ?1 the organisation, ?2 and ?3 the upper bound, ?4 the lower, ?5 the status, ?6 now, ?7 the queue,
@@ -77,8 +77,8 @@ class ExecutionList {
   void of_organization() {
     static const std::string sql = select_execution + R"sql(
     from executions
-    where organization_id = ?1)sql" + bounds +
-                                   with_status + in_queue + in_order;
+    where organization_id = ?1)sql" +
+                                   bounds + with_status + in_queue + in_order;
     collect(sql);
   }
 

@@ -31,8 +31,12 @@ std::optional<Finished> finish_execution(Connection& connection, LineChanges& li
             settlement.id, settlement.token, settlement.status, settlement.started_at, settlement.finished_at,
             settlement.status_code, settlement.duration, settlement.error_message);
   if (!row.next()) return std::nullopt;
-  Finished finished{row.get<TaskId>(0), row.get<OrganizationId>(1), row.get<ExecutionId>(2), row.get<int>(3),
-                    row.get<std::optional<std::string>>(4), row.get<ExecutionStatus>(5)};
+  Finished finished{row.get<TaskId>(0),
+                    row.get<OrganizationId>(1),
+                    row.get<ExecutionId>(2),
+                    row.get<int>(3),
+                    row.get<std::optional<std::string>>(4),
+                    row.get<ExecutionStatus>(5)};
   lines.touch(finished.organization_id, finished.queue);
   return finished;
 }

@@ -74,8 +74,8 @@ const std::string& list_sql(Way way, Start start) {
 Way way_for(const TaskQuery& query) {
   if (query.schedule_type == ScheduleType::cron) return Way::cron;
   if (query.queue) return Way::queue;
-  const bool ended_otherwise = query.status && *query.status != ExecutionStatus::pending &&
-                               *query.status != ExecutionStatus::success;
+  const bool ended_otherwise =
+      query.status && *query.status != ExecutionStatus::pending && *query.status != ExecutionStatus::success;
   return ended_otherwise ? Way::unsuccessful : Way::all;
 }
 

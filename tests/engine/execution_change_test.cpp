@@ -103,7 +103,8 @@ TEST_CASE_METHOD(CancelFixture, "what is not there cannot be cancelled or retrie
   CHECK_THROWS_AS(retry(server, ExecutionId{}), NotFound);
 }
 
-TEST_CASE_METHOD(CancelFixture, "cancellations that race with the sending lose nothing: each ends, and cancelled ones as that") {
+TEST_CASE_METHOD(CancelFixture,
+                 "cancellations that race with the sending lose nothing: each ends, and cancelled ones as that") {
   Server server(store, clock, host);
   server.transport().answer_with(std::nullopt);
   constexpr int total = 200;
@@ -286,6 +287,6 @@ TEST_CASE_METHOD(CancelFixture, "many failed executions are sent again, each onc
     }));
   }
   const RetryFilter of_nothing{{ExecutionStatus::failed}, TaskId{}, {}, {}, {}};
-  CHECK_THROWS_AS(
-      server.engine().retry_executions(request(), of_nothing, 1, [](std::size_t) { return StoredReply{}; }), NotFound);
+  CHECK_THROWS_AS(server.engine().retry_executions(request(), of_nothing, 1, [](std::size_t) { return StoredReply{}; }),
+                  NotFound);
 }

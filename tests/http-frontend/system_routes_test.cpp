@@ -50,10 +50,10 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
   const auto api = reply.json();
   CHECK(api.at("openapi") == "3.1.0");
   const auto& paths = api.at("paths").as_object();
-  for (const std::string path :
-       {"/api/v1/tasks", "/api/v1/tasks/{id}", "/api/v1/tasks/{id}/trigger", "/api/v1/tasks/{id}/executions",
-        "/api/v1/executions", "/api/v1/executions/{id}", "/api/v1/executions/{id}/cancel",
-        "/api/v1/executions/{id}/retry", "/api/v1/executions/retry", "/api/v1/cron/preview", "/health", "/ready", "/metrics"}) {
+  for (const std::string path : {"/api/v1/tasks", "/api/v1/tasks/{id}", "/api/v1/tasks/{id}/trigger",
+                                 "/api/v1/tasks/{id}/executions", "/api/v1/executions", "/api/v1/executions/{id}",
+                                 "/api/v1/executions/{id}/cancel", "/api/v1/executions/{id}/retry",
+                                 "/api/v1/executions/retry", "/api/v1/cron/preview", "/health", "/ready", "/metrics"}) {
     INFO(path);
     CHECK(paths.contains(path));
   }

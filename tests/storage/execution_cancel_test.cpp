@@ -271,7 +271,8 @@ TEST_CASE_METHOD(CancelFixture, "a claim of another server is asked for, or mark
   CHECK(status(id) == ExecutionStatus::cancelled);
 }
 
-TEST_CASE_METHOD(CancelFixture, "cancellations beside claims and results: each execution ends once, in the way it was told") {
+TEST_CASE_METHOD(CancelFixture,
+                 "cancellations beside claims and results: each execution ends once, in the way it was told") {
   constexpr int total = 400;
   std::vector<PluginLibrary::Instance> instances;
   std::vector<std::pair<Storage*, NodeId>> servers{{&store(), node}};
@@ -281,12 +282,13 @@ TEST_CASE_METHOD(CancelFixture, "cancellations beside claims and results: each e
     (void)servers.back().first->leases().acquire({servers.back().second, "another-host", 1, at(0s)});
   }
   std::vector<ExecutionId> ids;
-  for (int i = 0; i < total; ++i) ids.push_back(inserted(at(1s), i % 4 == 0 ? std::optional<std::string>("q") : std::nullopt));
-  std::atomic<int> ended{0};       // cancelled at once, or settled
-  std::atomic<int> stale{0};       // settled, but the claim had been revoked
+  for (int i = 0; i < total; ++i)
+    ids.push_back(inserted(at(1s), i % 4 == 0 ? std::optional<std::string>("q") : std::nullopt));
+  std::atomic<int> ended{0};  // cancelled at once, or settled
+  std::atomic<int> stale{0};  // settled, but the claim had been revoked
   std::atomic<int> wrong{0};
   std::atomic<int> marked{0};
-  std::atomic<int> told{0};        // settled as cancelled
+  std::atomic<int> told{0};  // settled as cancelled
   std::vector<std::thread> threads;
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&, t] {
@@ -297,11 +299,13 @@ TEST_CASE_METHOD(CancelFixture, "cancellations beside claims and results: each e
           for (std::size_t i = static_cast<std::size_t>(t); i < ids.size(); i += 3) {
             if (i % 3 != 0) continue;
             const bool sent = i % 2 == 0;
-            const TaskWrite change{acme, {}, self, at(2s),
+            const TaskWrite change{acme,
+                                   {},
+                                   self,
+                                   at(2s),
                                    sent ? std::span<const ExecutionId>(&ids[i], 1) : std::span<const ExecutionId>(),
                                    std::nullopt};
-            const auto outcome =
-                storage->execution_changes().cancel(change, ids[i], ForeignClaim::mark, status_name);
+            const auto outcome = storage->execution_changes().cancel(change, ids[i], ForeignClaim::mark, status_name);
             if (outcome.result == WriteResult::conflict) continue;
             if (outcome.result != WriteResult::applied) ++wrong;
             const bool at_once = outcome.execution && outcome.execution->status == ExecutionStatus::cancelled;

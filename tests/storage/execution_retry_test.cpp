@@ -47,7 +47,8 @@ struct RetryFixture : StorageFixture {
   }
   TaskId task_of(ExecutionId id) { return execution(id).task_id; }
 
-  const RetryFilter failures{{ExecutionStatus::failed, ExecutionStatus::timeout, ExecutionStatus::missed}, {}, {}, {}, {}};
+  const RetryFilter failures{
+      {ExecutionStatus::failed, ExecutionStatus::timeout, ExecutionStatus::missed}, {}, {}, {}, {}};
 };
 
 }  // namespace
@@ -137,7 +138,8 @@ TEST_CASE_METHOD(RetryFixture, "a refused retry does not use its key up") {
   CHECK_FALSE(tasks().find_reply(acme, "k", digest_of('a'), at(3s)));
 }
 
-TEST_CASE_METHOD(RetryFixture, "many are retried the earliest first, as far as the limit goes, and a further call goes on") {
+TEST_CASE_METHOD(RetryFixture,
+                 "many are retried the earliest first, as far as the limit goes, and a further call goes on") {
   std::vector<TaskId> expected;
   for (const auto status : {ExecutionStatus::failed, ExecutionStatus::timeout, ExecutionStatus::missed,
                             ExecutionStatus::success, ExecutionStatus::cancelled, ExecutionStatus::failed}) {
@@ -153,7 +155,8 @@ TEST_CASE_METHOD(RetryFixture, "many are retried the earliest first, as far as t
   CHECK(retry_many(failures, 3, at(202s)) == 0);
 }
 
-TEST_CASE_METHOD(RetryFixture, "of a run that was tried several times only the last attempt is retried, and only if it failed") {
+TEST_CASE_METHOD(RetryFixture,
+                 "of a run that was tried several times only the last attempt is retried, and only if it failed") {
   const auto fail_with_retry = [&](Time due) {
     insert(once(acme, due));
     Settlement item = settlement(claim_one(due), ExecutionStatus::failed, due + 1s);
@@ -182,7 +185,8 @@ TEST_CASE_METHOD(RetryFixture, "an attempt whose retry was not made is the last 
   CHECK(retry_many(failures, 10, at(9s)) == 1);
 }
 
-TEST_CASE_METHOD(RetryFixture, "one that was retried alone is passed over by a retry of many, but may be retried again alone") {
+TEST_CASE_METHOD(RetryFixture,
+                 "one that was retried alone is passed over by a retry of many, but may be retried again alone") {
   const auto id = ended(at(1s), ExecutionStatus::failed);
   for (int i = 0; i < 2; ++i) {
     CHECK(changes().retry(write({}, at(3s)), id, new_run(at(3s))).result == WriteResult::applied);
@@ -243,7 +247,8 @@ TEST_CASE_METHOD(RetryFixture, "retries of many at once retry everything once") 
   constexpr std::size_t total = 240;
   std::vector<NewWork> batch;
   for (std::size_t i = 0; i < total; ++i) {
-    batch.push_back(once(acme, at(1s), i % 3 == 0 ? std::optional<std::string>("q" + std::to_string(i)) : std::nullopt));
+    batch.push_back(
+        once(acme, at(1s), i % 3 == 0 ? std::optional<std::string>("q" + std::to_string(i)) : std::nullopt));
   }
   (void)work().insert(node, batch);
   std::vector<Settlement> items;
@@ -267,11 +272,11 @@ TEST_CASE_METHOD(RetryFixture, "retries of many at once retry everything once") 
           std::vector<ExecutionId> ids(20);
           for (ExecutionId& id : ids) id = next_id<ExecutionId>();
           std::size_t count = 0;
-          (void)stores[t % stores.size()]->execution_changes().retry_many(
-              write({}, at(9s)), failures, ids, at(9s), [&](std::size_t found) {
-                count = found;
-                return number(found);
-              });
+          (void)stores[t % stores.size()]->execution_changes().retry_many(write({}, at(9s)), failures, ids, at(9s),
+                                                                          [&](std::size_t found) {
+                                                                            count = found;
+                                                                            return number(found);
+                                                                          });
           retried += count;
           if (count == 0) ++in_vain;
         }

@@ -14,9 +14,8 @@ namespace {
 // Tasks with and without queues whose executions have ended in every way, run, are claimed ahead, or wait.
 struct MixedFixture : StorageFixture {
   MixedFixture() {
-    const std::vector<ExecutionStatus> ends{ExecutionStatus::success, ExecutionStatus::failed,
-                                            ExecutionStatus::timeout, ExecutionStatus::missed,
-                                            ExecutionStatus::cancelled};
+    const std::vector<ExecutionStatus> ends{ExecutionStatus::success, ExecutionStatus::failed, ExecutionStatus::timeout,
+                                            ExecutionStatus::missed, ExecutionStatus::cancelled};
     for (int i = 0; i < 40; ++i) {
       const Time due = at(seconds{i / 2});
       insert(once(acme, due, queue_of(i)));
@@ -64,7 +63,8 @@ auto part(const std::vector<Item>& all, std::size_t first, std::size_t limit) {
 
 }  // namespace
 
-TEST_CASE_METHOD(MixedFixture, "executions are listed by every combination of filters as one by one they would be chosen") {
+TEST_CASE_METHOD(MixedFixture,
+                 "executions are listed by every combination of filters as one by one they would be chosen") {
   ExecutionQuery all{acme, now, 1000};
   const auto everything = tasks().list_executions(all).items;
   REQUIRE(everything.size() > 60);

@@ -170,8 +170,8 @@ struct Settlement {
 enum class SettleOutcome : std::uint8_t {
   settled,
   settled_without_retry,  // a retry was asked for, but the task is deleted or disabled
-  cancelled,              // a client had cancelled it: that is how it has ended, and without a retry, whatever was asked for
-  stale,                  // the claim is no longer this one: nothing was changed
+  cancelled,  // a client had cancelled it: that is how it has ended, and without a retry, whatever was asked for
+  stale,      // the claim is no longer this one: nothing was changed
 };
 
 class WorkStore {

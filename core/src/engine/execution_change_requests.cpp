@@ -25,16 +25,13 @@ Reply TaskEngine::cancel_execution(const Request& request, ExecutionId id, const
   std::optional<Execution> execution;
   Reply done = parts_->change(request.principal, task, reply, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
-    const auto foreign =
-        std::chrono::steady_clock::now() < give_up ? ForeignClaim::ask : ForeignClaim::mark;
-    const TaskWrite write{
-        organization, task, parts_->lease.node(), now, sending, idempotency_record(request, now, {})};
-    auto outcome =
-        parts_->storage.execution_changes().cancel(write, id, foreign, [&](const Execution& as_it_will_be) {
-          Execution shown = as_it_will_be;
-          if (const auto sent_at = parts_->held.sent_at(id)) shown.started_at = sent_at;
-          return reply = render(shown);
-        });
+    const auto foreign = std::chrono::steady_clock::now() < give_up ? ForeignClaim::ask : ForeignClaim::mark;
+    const TaskWrite write{organization, task, parts_->lease.node(), now, sending, idempotency_record(request, now, {})};
+    auto outcome = parts_->storage.execution_changes().cancel(write, id, foreign, [&](const Execution& as_it_will_be) {
+      Execution shown = as_it_will_be;
+      if (const auto sent_at = parts_->held.sent_at(id)) shown.started_at = sent_at;
+      return reply = render(shown);
+    });
     if (outcome.result == WriteResult::conflict) throw Conflict("The execution has ended");
     execution = std::move(outcome.execution);
     return TaskWriteOutcome{outcome.result, std::move(outcome.replay), std::move(outcome.revoked)};
@@ -55,13 +52,9 @@ Reply TaskEngine::retry_execution(const Request& request, ExecutionId id, const 
   const auto run = parts_->ids.next<ExecutionId>(now);
   const Time due = std::chrono::floor<milliseconds>(now);
   StoredReply reply = render({run, due});
-  auto outcome = parts_->storage.execution_changes().retry({request.principal.organization_id,
-                                                            {},
-                                                            parts_->lease.node(),
-                                                            now,
-                                                            {},
-                                                            idempotency_record(request, now, reply)},
-                                                           id, {run, run, 1, due});
+  auto outcome = parts_->storage.execution_changes().retry(
+      {request.principal.organization_id, {}, parts_->lease.node(), now, {}, idempotency_record(request, now, reply)},
+      id, {run, run, 1, due});
   switch (outcome.result) {
     case WriteResult::applied:
       break;

@@ -36,8 +36,7 @@ void Sender::send(Claimed claimed) noexcept {
 
 // A transport cancels what a client has cancelled, and at this server's shutdown everything.
 Ended::Why Sender::why_ended(const Claimed& claimed, const DeliveryOutcome& outcome) {
-  const bool by_client =
-      outcome.result == DeliveryResult::cancelled && held_.is_cancelled({claimed.id, claimed.token});
+  const bool by_client = outcome.result == DeliveryResult::cancelled && held_.is_cancelled({claimed.id, claimed.token});
   return by_client ? Ended::Why::cancelled : Ended::Why::delivered;
 }
 

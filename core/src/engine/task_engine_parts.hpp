@@ -76,8 +76,9 @@ struct TaskEngine::Parts {
         settler(storage.work(), clock, host, ids, metrics, settings,
                 [this](const Settler::Settled& settled) { after_settling(settled); }),
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
-        keeper(storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
-               [this] { dispatcher.wake(clock.now()); }, [this] { abort_cancelled(); }),
+        keeper(
+            storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
+            [this] { dispatcher.wake(clock.now()); }, [this] { abort_cancelled(); }),
         housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
 
   void after_settling(const Settler::Settled& settled) {

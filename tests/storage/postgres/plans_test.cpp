@@ -132,7 +132,8 @@ TEST_CASE_METHOD(FilteredFixture, "a list of pending executions reads those alon
   CHECK(most <= 51);
 }
 
-TEST_CASE_METHOD(FilteredFixture, "a list of running executions reads what is claimed, however much waits or has ended") {
+TEST_CASE_METHOD(FilteredFixture,
+                 "a list of running executions reads what is claimed, however much waits or has ended") {
   const auto claimed = work().claim(claim_request(at(-1h), 40)).claimed;
   REQUIRE(claimed.size() == 40);
   executions.organization_id = organization(greedy);
@@ -141,7 +142,8 @@ TEST_CASE_METHOD(FilteredFixture, "a list of running executions reads what is cl
   CHECK(most <= 40);
 }
 
-TEST_CASE_METHOD(FilteredFixture, "a list of tasks by queue, failure or kind, or of those that never ran, reads those alone") {
+TEST_CASE_METHOD(FilteredFixture,
+                 "a list of tasks by queue, failure or kind, or of those that never ran, reads those alone") {
   session.execute(R"sql(
     update tasks set queue = 'q', last_execution_status = 'failed' where id in (select id from special);
     insert into tasks (id, organization_id, inserted_at, updated_at, next_run_at, timeout_ms, retry_attempts, tier,
