@@ -7,7 +7,7 @@ namespace punctual::postgres {
 // called for every row. The other functions use id_floor, lower_lines and free_caps too.
 //
 // end_claims takes either claims or a node, whose rescue it is. Tasks are locked before executions, as changes of tasks take
-// them. A returned execution whose task has been deleted meanwhile is cancelled.
+// them. A returned execution is cancelled when its task has been deleted meanwhile or a client has cancelled it.
 const std::string end_claims_function = R"sql(
 create or replace function id_floor(at timestamptz) returns uuid
 language sql immutable parallel safe
@@ -51,6 +51,32 @@ begin
 end
 $function$;
 
+-- Tasks of which executions were cancelled that had not been sent or of which nobody knows the end; locked.
+create or replace function note_cancelled(t_id uuid[], t_at timestamptz[]) returns void
+language sql
+as $function$
+  update tasks
+  set last_execution_status = case
+      when tasks.last_execution_at > folded.at then tasks.last_execution_status
+      else 'cancelled'
+    end,
+    last_execution_at = greatest(tasks.last_execution_at, folded.at),
+    next_run_at = case
+      when tasks.schedule_type = 'cron' then tasks.next_run_at
+      when tasks.deleted_at is null then (
+        select min(waits.scheduled_for)
+        from executions_keep waits
+        where waits.task_id = tasks.id
+          and waits.status = 'pending')
+    end
+  from (
+    select ended.id, max(ended.at) as at
+    from unnest(t_id, t_at) as ended (id, at)
+    where ended.at is not null
+    group by ended.id) folded
+  where tasks.id = folded.id;
+$function$;
+
 create or replace function end_claims(c_id uuid[], c_token bigint[], p_node uuid) returns bigint
 language plpgsql
 as $function$
@@ -62,6 +88,7 @@ declare
   v_queue text[];
   v_counted boolean[];
   v_due timestamptz[];
+  v_cancelled timestamptz[];
 begin
   if p_node is null then
     select array_agg(held.task_id)
@@ -75,7 +102,8 @@ begin
       limit 1) held on true;
     perform lock_tasks(v_task);
     with claim as materialized (
-      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
+      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for,
+        held.cancelled_at
       from (select * from unnest(c_id, c_token) as named (id, token) order by id) named
       join lateral (
         select *
@@ -85,8 +113,8 @@ begin
         for update) held on true
     )
     select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
-      array_agg(scheduled_for)
-    into v_id, v_task, v_organization, v_queue, v_counted, v_due
+      array_agg(scheduled_for), array_agg(cancelled_at)
+    into v_id, v_task, v_organization, v_queue, v_counted, v_due, v_cancelled
     from claim;
   else
     select array_agg(id), array_agg(task_id)
@@ -97,7 +125,8 @@ begin
     perform lock_tasks(v_task);
     -- Locked in the order of the ids: asked for in this order, they would be looked for in the wrong index.
     with claim as materialized (
-      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for
+      select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for,
+        held.cancelled_at
       from (select id from unnest(v_id) as id order by id) named
       join lateral (
         select *
@@ -107,8 +136,8 @@ begin
         for update) held on true
     )
     select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
-      array_agg(scheduled_for)
-    into v_id, v_task, v_organization, v_queue, v_counted, v_due
+      array_agg(scheduled_for), array_agg(cancelled_at)
+    into v_id, v_task, v_organization, v_queue, v_counted, v_due, v_cancelled
     from claim;
   end if;
   if v_id is null then
@@ -122,13 +151,17 @@ begin
   where executions.id = freed.id;
 
   update executions_keep
-  set status = 'cancelled', finished_at = gone.deleted_at
+  set status = 'cancelled', finished_at = gone.at
   from (
-    select freed.id, task.deleted_at
-    from unnest(v_id, v_task) as freed (id, task_id)
+    select freed.id, coalesce(freed.cancelled_at, task.deleted_at) as at
+    from unnest(v_id, v_task, v_cancelled) as freed (id, task_id, cancelled_at)
     join lateral (select deleted_at from tasks where tasks.id = freed.task_id limit 1) task on true
-    where task.deleted_at is not null) gone
+    where task.deleted_at is not null
+      or freed.cancelled_at is not null) gone
   where executions_keep.id = gone.id;
+  if exists (select from unnest(v_cancelled) at where at is not null) then
+    perform note_cancelled(v_task, v_cancelled);
+  end if;
 
   if exists (select from unnest(v_queue) queue where queue is not null) then
     perform lower_lines(v_organization, v_queue, v_due);

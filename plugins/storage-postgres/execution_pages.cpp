@@ -2,6 +2,7 @@
 
 #include "header_lines.hpp"
 #include "rows.hpp"
+#include "stored_text.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -16,29 +17,115 @@ ExecutionCursor upper_bound(const ExecutionQuery& query) {
   return bound;
 }
 
-// A claimed execution that is due later is pending to the reader, unless its server has said that it is under way.
-const std::string filters = R"sql(
+bool ended_without_success(ExecutionStatus status) {
+  return status == ExecutionStatus::failed || status == ExecutionStatus::timeout || status == ExecutionStatus::missed ||
+         status == ExecutionStatus::cancelled;
+}
+
+// Every list has these parameters: $1 the organisation, $2 and $3 the upper bound, $4 the lower, $5 the status, $6 now, $7 the
+// queue, $8 how many rows, $9 how many to leave out.
+
+const std::string bounds = R"sql(
       and (scheduled_for, id) < ($2, $3)
-      and scheduled_for >= $4
-      and ($5::text is null or $5 = case
-        when status = 'running' and scheduled_for > $6 and started_at is null then 'pending'
-        else status::text
-      end)
-      and ($7::text is null or queue = $7)
+      and scheduled_for >= $4)sql";
+
+const std::string in_order = R"sql(
     order by scheduled_for desc, id desc
     limit $8
     offset $9)sql";
+
+// A claimed execution that is due later is pending to the reader, unless its server has said that it is under way.
+const std::string with_status = R"sql(
+      and ($5::text is null or $5 = case
+        when status = 'running' and scheduled_for > $6 and started_at is null then 'pending'
+        else status::text
+      end))sql";
+
+const std::string in_queue = R"sql(
+      and ($7::text is null or queue = $7))sql";
+
+// Each half is read in order from the index, which has what was followed apart.
+std::string half_of_unsuccessful(const char* which) {
+  return "(" + execution_columns + R"sql(
+    from executions
+    where organization_id = $1
+      and status = $5::execution_status
+      and status in ('failed', 'timeout', 'missed', 'cancelled'))sql" +
+         which + bounds + in_queue + R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9))sql";
+}
+
+// What is claimed is no more than the servers can hold; it is looked through whole. A lease is not ended before its claims.
+const std::string claimed = R"sql(
+    with claimed as materialized ()sql" +
+                            execution_columns + R"sql(, executions.queue
+    from executions
+    where status = 'running'
+      and node_id = any (array(select nodes.id from nodes))))sql";
 
 }  // namespace
 
 const std::string page_of_executions = execution_columns + R"sql(
     from executions
-    where organization_id = $1)sql" + filters;
+    where organization_id = $1)sql" + bounds +
+                                       with_status + in_queue + in_order;
 
 const std::string page_of_executions_of_task = execution_columns + R"sql(
     from executions
     where task_id = $10
-      and organization_id = $1)sql" + filters;
+      and organization_id = $1)sql" + bounds + with_status +
+                                               in_queue + in_order;
+
+const std::string page_of_executions_of_queue = execution_columns + R"sql(
+    from executions
+    where organization_id = $1
+      and queue = $7)sql" + bounds + with_status +
+                                                in_order;
+
+const std::string page_of_unsuccessful_executions = R"sql(
+    select *
+    from ()sql" + half_of_unsuccessful(R"sql(
+      and not followed)sql") + R"sql(
+    union all
+    )sql" + half_of_unsuccessful(R"sql(
+      and followed)sql") + ") executions" + in_order;
+
+const std::string page_of_running_executions = claimed + R"sql(
+    select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
+      duration_ms, error_message
+    from claimed
+    where organization_id = $1)sql" + bounds + with_status +
+                                               in_queue + in_order;
+
+const std::string page_of_pending_executions = claimed + R"sql(
+    select *
+    from (()sql" + execution_columns + R"sql(
+    from executions_keep executions
+    where organization_id = $1
+      and status = 'pending'
+      and queue is null
+      and $7::text is null)sql" + bounds + R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9)
+    union all
+    ()sql" + execution_columns + R"sql(
+    from executions_keep executions
+    where organization_id = $1
+      and status = 'pending'
+      and queue is not null)sql" + bounds + in_queue +
+                                               R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9)
+    union all
+    (
+    select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
+      duration_ms, error_message
+    from claimed
+    where organization_id = $1)sql" + bounds + with_status +
+                                               in_queue + R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9)) executions)sql" + in_order;
 
 std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
   // What has not been sent yet would be sent as the task says now.
@@ -59,13 +146,25 @@ std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId o
   detail.request_url = rows.get<std::string>(0, execution_column_count + 3);
   return detail;
 }
+namespace {
+
+const std::string& page_for(const ExecutionQuery& query) {
+  if (query.task_id) return page_of_executions_of_task;
+  if (query.status == ExecutionStatus::pending) return page_of_pending_executions;
+  if (query.status == ExecutionStatus::running) return page_of_running_executions;
+  if (query.status && ended_without_success(*query.status)) return page_of_unsuccessful_executions;
+  return query.queue ? page_of_executions_of_queue : page_of_executions;
+}
+
+}  // namespace
 
 Page<Execution> list_executions(Session& session, const ExecutionQuery& query) {
+  if (!is_storable(query.queue.value_or(""))) return {};
   const ExecutionCursor bound = upper_bound(query);
   Parameters parameters(query.organization_id, bound.scheduled_for, bound.id, query.since.value_or(Time::min()),
                         query.status, query.now, query.queue, query.limit + 1, query.after ? 0 : query.offset);
   if (query.task_id) parameters.add(*query.task_id);
-  const Rows rows = session.run(query.task_id ? page_of_executions_of_task : page_of_executions, parameters);
+  const Rows rows = session.run(page_for(query), parameters);
   Page<Execution> page;
   for (std::size_t row = 0; row < rows.size(); ++row) page.items.push_back(execution_from(rows, row));
   page.has_more = page.items.size() > query.limit;

@@ -15,5 +15,9 @@ namespace punctual::postgres {
 // Kept for the tests of their plans.
 extern const std::string page_of_executions;
 extern const std::string page_of_executions_of_task;
+extern const std::string page_of_executions_of_queue;
+extern const std::string page_of_unsuccessful_executions;
+extern const std::string page_of_running_executions;
+extern const std::string page_of_pending_executions;
 
 }  // namespace punctual::postgres

@@ -1,11 +1,18 @@
 #include "live_executions.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "sql_errors.hpp"
 #include "stored_text.hpp"
 
 namespace punctual::postgres {
+
+bool is_under_way(const TaskWrite& write, const LiveExecution& one) {
+  if (one.status != ExecutionStatus::running) return false;
+  if (one.node != write.node) return one.started_at.has_value();
+  return std::find(write.sending.begin(), write.sending.end(), one.id) != write.sending.end();
+}
 
 std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks) {
   static const std::string sql = R"sql(

@@ -28,6 +28,9 @@ struct LiveExecution {
   int attempt = 1;
 };
 
+// Whether it is being sent, as far as anybody has said: by this node, or by another one that has marked it as started.
+[[nodiscard]] bool is_under_way(const TaskWrite& write, const LiveExecution& one);
+
 // In order of scheduled_for, then id.
 [[nodiscard]] std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks);
 [[nodiscard]] bool has_live_execution(Session& session, TaskId task);

@@ -89,6 +89,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       tasks_(work_pool_, page_pool_, floor_),
       queues_(work_pool_, page_pool_),
       groups_(work_pool_, floor_),
+      execution_changes_(work_pool_, floor_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
       maintenance_(upkeep_pool_, options.session) {}

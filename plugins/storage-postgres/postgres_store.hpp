@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "execution_changes.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
 #include "queue_store.hpp"
@@ -37,6 +38,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
   [[nodiscard]] QueueStore& queues() noexcept override { return queues_; }
   [[nodiscard]] TaskGroups& groups() noexcept override { return groups_; }
+  [[nodiscard]] ExecutionChanges& execution_changes() noexcept override { return execution_changes_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -61,6 +63,7 @@ class PostgresStore final : public Storage {
   PostgresTaskStore tasks_;
   PostgresQueueStore queues_;
   PostgresTaskGroups groups_;
+  PostgresExecutionChanges execution_changes_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;

@@ -86,6 +86,15 @@ create table tasks_weeks partition of tasks for values in ('w') partition by ran
 
 create index tasks_listed on tasks (organization_id, last_execution_at desc nulls last, inserted_at desc, id desc)
   where deleted_at is null;
+create index tasks_of_queue
+  on tasks (organization_id, queue, last_execution_at desc nulls last, inserted_at desc, id desc)
+  where deleted_at is null and queue is not null;
+create index tasks_unsuccessful
+  on tasks (organization_id, last_execution_status, last_execution_at desc nulls last, inserted_at desc, id desc)
+  where deleted_at is null and last_execution_status in ('failed', 'timeout', 'missed', 'cancelled');
+create index tasks_keep_cron
+  on tasks_keep (organization_id, last_execution_at desc nulls last, inserted_at desc, id desc)
+  where deleted_at is null and schedule_type = 'cron';
 
 create index tasks_keep_scheduled on tasks_keep (next_run_at)
   where schedule_type = 'cron' and enabled and deleted_at is null and next_run_at is not null;
@@ -106,6 +115,7 @@ create table executions (
   duration_ms bigint,
   line_at timestamptz, -- its place in the line of its queue …
   line_seq bigint,     -- … and among those of the same instant
+  cancelled_at timestamptz, -- when a client asked for its end while it was being sent: however it ends, it ends as cancelled
   attempt integer not null,
   rescues integer not null default 0,
   status_code integer,
@@ -114,6 +124,7 @@ create table executions (
   holds boolean not null,       -- has been claimed or is a retry: first in its line
   by_schedule boolean not null, -- made by a cron schedule
   counted boolean not null default false, -- among those of its organisation that caps.used counts
+  followed boolean not null default false, -- has ended, and its run went on or a client has retried it
   queue text,
   request_method text,
   request_url text,
@@ -132,6 +143,11 @@ create table executions_weeks partition of executions for values in ('w') partit
 create index executions_listed on executions (organization_id, scheduled_for desc, id desc);
 create index executions_of_task on executions (task_id, scheduled_for desc, id desc);
 create index executions_claimed on executions (node_id) where status = 'running';
+create index executions_of_queue on executions (organization_id, queue, scheduled_for desc, id desc)
+  where queue is not null;
+create index executions_unsuccessful
+  on executions (organization_id, status, followed, scheduled_for desc, id desc)
+  where status in ('failed', 'timeout', 'missed', 'cancelled');
 
 create index executions_keep_due on executions_keep (scheduled_for, id)
   where status = 'pending' and queue is null;
@@ -141,6 +157,8 @@ create index executions_keep_due_by_organization on executions_keep (organizatio
 create index executions_keep_lines on executions_keep
   (organization_id, queue, claim_token, holds desc, line_at, line_seq)
   where queue is not null and status in ('pending', 'running');
+create index executions_keep_waiting on executions_keep (organization_id, scheduled_for desc, id desc)
+  where queue is not null and status = 'pending';
 create index executions_keep_live on executions_keep (task_id)
   where status in ('pending', 'running');
 create index executions_keep_over on executions_keep (finished_at)

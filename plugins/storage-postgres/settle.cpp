@@ -5,7 +5,8 @@
 
 namespace punctual::postgres {
 
-// The attempts are ended first, each only while its claim is still this one; what follows derives from those that were.
+// The attempts are ended first, each only while its claim is still this one; what follows derives from those that were. What a
+// client has cancelled ends as that, and has no retry.
 // Rows are locked in the order executions, tasks, queues, caps, each by key. (Who changes a task takes it, its lines and then
 // its waiting executions, which are none of those that are ended here.) Rows are returned for what did not go as wished:
 // (item, outcome).
@@ -31,6 +32,7 @@ declare
   v_finished timestamptz[];
   v_status text[];
   v_retried bigint[] := '{}';
+  v_unfollowed bigint[];
   v_disable record;
 begin
   v_lower := (select lower from leaves order by lower limit 1);
@@ -38,14 +40,15 @@ begin
   with input as materialized (
     select *
     from unnest(s_id, s_token, s_status, s_started, s_finished, s_code, s_duration, s_error, s_headers, s_response,
-      s_method, s_url) with ordinality as i (id, token, status, started, finished, code, duration, error, headers,
-      response, method, url, ord)
+      s_method, s_url, s_retry) with ordinality as i (id, token, status, started, finished, code, duration, error,
+      headers, response, method, url, retry, ord)
     order by id
   ), ended as (
     update executions
-    set status = input.status::execution_status, node_id = null, claim_token = null, started_at = input.started,
-      finished_at = input.finished, status_code = input.code, duration_ms = input.duration,
-      error_message = input.error, response_headers = input.headers, response_body = input.response,
+    set status = case when cancelled_at is null then input.status else 'cancelled' end::execution_status,
+      followed = cancelled_at is null and input.retry is not null, node_id = null, claim_token = null,
+      started_at = input.started, finished_at = input.finished, status_code = input.code,
+      duration_ms = input.duration, error_message = input.error, response_headers = input.headers, response_body = input.response,
       request_method = input.method, request_url = input.url,
       tier = case
         when tier = 'k' and executions.id >= v_lower and executions.id < v_upper
@@ -56,7 +59,7 @@ begin
     where executions.id = input.id
       and executions.claim_token is not distinct from input.token
     returning input.ord, executions.task_id, executions.organization_id, executions.queue, executions.counted,
-      input.finished, input.status
+      input.finished, executions.status::text as status
   )
   select array_agg(ord), array_agg(task_id), array_agg(organization_id), array_agg(organization_id), array_agg(queue),
     array_agg(counted), array_agg(finished), array_agg(status)
@@ -68,6 +71,13 @@ begin
     where v_ord is null or ord <> all (v_ord);
   if v_ord is null then
     return;
+  end if;
+  if 'cancelled' = any (v_status) then
+    return query
+      select ended.ord, 'cancelled'
+      from unnest(v_ord, v_status) as ended (ord, status)
+      where ended.status = 'cancelled'
+        and s_status[ended.ord] <> 'cancelled';
   end if;
 
   if exists (select from unnest(v_ord) ord where s_retry[ord] is not null or d_at[ord] is not null) then
@@ -106,13 +116,14 @@ begin
         case when same_line then ended.line_at else s_retry_at[asked.ord] end,
         case when same_line then ended.line_seq else nextval('line_places') end,
         ended.attempt + 1, 'pending', 'k', same_line, false, task.queue
-      from unnest(v_ord) as asked (ord)
+      from unnest(v_ord, v_status) as asked (ord, status)
       join lateral (select * from executions where executions.id = s_id[asked.ord] limit 1) ended on true
       join lateral (select * from tasks where tasks.id = ended.task_id limit 1) task
         on task.enabled and task.deleted_at is null
       -- It keeps the head of its line, but not where its task has gone to another.
       cross join lateral (select task.queue is not distinct from ended.queue as same_line) place
       where s_retry[asked.ord] is not null
+        and asked.status <> 'cancelled'
       returning id, organization_id, queue
     )
     select coalesce(array_agg(asked.ord), '{}'), v_line_organization || array_agg(retried.organization_id),
@@ -120,11 +131,21 @@ begin
     into v_retried, v_line_organization, v_queue
     from retried
     join unnest(s_retry) with ordinality as asked (id, ord) using (id);
-    return query
-      select ord, 'settled_without_retry'
-      from unnest(v_ord) ord
-      where s_retry[ord] is not null
-        and ord <> all (v_retried);
+    select array_agg(ended.ord)
+    into v_unfollowed
+    from unnest(v_ord, v_status) as ended (ord, status)
+    where s_retry[ended.ord] is not null
+      and ended.status <> 'cancelled'
+      and ended.ord <> all (v_retried);
+    if v_unfollowed is not null then
+      update executions
+      set followed = false
+      from unnest(v_unfollowed) as unfollowed (ord)
+      where executions.id = s_id[unfollowed.ord];
+      return query
+        select unfollowed.ord, 'settled_without_retry'
+        from unnest(v_unfollowed) as unfollowed (ord);
+    end if;
   end if;
 
   update tasks
@@ -160,6 +181,15 @@ begin
 end
 $function$;
 )sql";
+
+namespace {
+
+SettleOutcome outcome_named(std::string_view name) {
+  if (name == "stale") return SettleOutcome::stale;
+  return name == "cancelled" ? SettleOutcome::cancelled : SettleOutcome::settled_without_retry;
+}
+
+}  // namespace
 
 std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlement> batch) {
   static const std::string sql = R"sql(
@@ -201,8 +231,7 @@ std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlem
   const Rows rows = session.run(sql, parameters);
   std::vector<SettleOutcome> outcomes(batch.size(), SettleOutcome::settled);
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    outcomes.at(static_cast<std::size_t>(rows.get<std::int64_t>(row, 0)) - 1) =
-        rows.bytes(row, 1) == "stale" ? SettleOutcome::stale : SettleOutcome::settled_without_retry;
+    outcomes.at(static_cast<std::size_t>(rows.get<std::int64_t>(row, 0)) - 1) = outcome_named(rows.bytes(row, 1));
   }
   return outcomes;
 }

@@ -17,10 +17,13 @@ std::string random_name() {
   return std::to_string(random()) + "." + std::to_string(random());
 }
 
-// "SENDER due MICROSECONDS" or "SENDER recall ORGANISATION [TASK]".
+// "SENDER due MICROSECONDS", "SENDER recall ORGANISATION [TASK]" or "SENDER cancel ORGANISATION EXECUTION".
 std::string text_of(const std::string& self, const Signal& signal) {
   if (signal.kind == Signal::Kind::due) {
     return self + " due " + std::to_string(signal.due.time_since_epoch().count());
+  }
+  if (signal.kind == Signal::Kind::cancel) {
+    return self + " cancel " + signal.organization_id.text() + " " + signal.execution_id.text();
   }
   std::string text = self + " recall " + signal.organization_id.text();
   if (signal.task_id) text += " " + signal.task_id->text();
@@ -33,8 +36,8 @@ std::optional<Signal> signal_from(const std::string& self, const std::string& te
   std::string sender;
   std::string kind;
   std::string subject;
-  std::string task;
-  words >> sender >> kind >> subject >> task;
+  std::string thing;
+  words >> sender >> kind >> subject >> thing;
   if (sender == self) return std::nullopt;
   Signal signal;
   if (kind == "due") {
@@ -45,10 +48,18 @@ std::optional<Signal> signal_from(const std::string& self, const std::string& te
     return signal;
   }
   const auto organization = OrganizationId::parse(subject);
-  if (kind != "recall" || !organization) return std::nullopt;
-  signal.kind = Signal::Kind::recall;
+  if (!organization) return std::nullopt;
   signal.organization_id = *organization;
-  signal.task_id = TaskId::parse(task);
+  if (kind == "cancel") {
+    const auto execution = ExecutionId::parse(thing);
+    if (!execution) return std::nullopt;
+    signal.kind = Signal::Kind::cancel;
+    signal.execution_id = *execution;
+    return signal;
+  }
+  if (kind != "recall") return std::nullopt;
+  signal.kind = Signal::Kind::recall;
+  signal.task_id = TaskId::parse(thing);
   return signal;
 }
 

@@ -25,12 +25,6 @@ TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult r
   return {result, std::nullopt, {}};
 }
 
-bool is_under_way(const TaskWrite& write, const LiveExecution& one) {
-  if (one.status != ExecutionStatus::running) return false;
-  if (one.node != write.node) return one.started_at.has_value();
-  return std::find(write.sending.begin(), write.sending.end(), one.id) != write.sending.end();
-}
-
 // The executions of tasks that a change may touch: the pending ones and those that this node has claimed and not sent.
 // nullopt: another node has one and has not said what it does with it.
 // `new_line`: where they may go.

@@ -1,51 +1,108 @@
 #include "task_pages.hpp"
 
+#include <array>
+
 #include "rows.hpp"
 #include "stored_text.hpp"
 
 namespace punctual::postgres {
 namespace {
 
+// Which index a list is read from: that of all tasks, or one that knows only those a filter lets through.
+enum class Way : std::uint8_t { all, cron, queue, unsuccessful };
+constexpr std::size_t ways = 4;
+
+// Where a page begins in a list, which is first all tasks that have run and then all that have not.
+enum class Start : std::uint8_t { top, after_one_that_ran, top_of_those_that_did_not, after_one_that_did_not };
+constexpr std::size_t starts = 4;
+
 // $1 to $6 are the organisation and the filters, $7 and $8 how many rows and how many to leave out, $9 to $11 the cursor.
-const std::string filters = R"sql(
-    from tasks
+std::string list_statement(Way way, Start start) {
+  // Cron tasks are kept in one place.
+  std::string sql = task_columns +
+                    (way == Way::cron ? R"sql(
+    from tasks_keep tasks)sql"
+                                      : R"sql(
+    from tasks)sql") +
+                    R"sql(
     where organization_id = $1
       and deleted_at is null
-      and ($2::text is null or queue = $2)
-      and (not $3::boolean or queue is null)
-      and ($4::text is null or schedule_type = $4)
+      and (not $3::boolean or queue is null))sql";
+  sql += way == Way::queue ? R"sql(
+      and queue = $2)sql"
+                           : R"sql(
+      and ($2::text is null or queue = $2))sql";
+  sql += way == Way::cron ? R"sql(
+      and schedule_type = 'cron')sql"
+                          : R"sql(
+      and ($4::text is null or schedule_type = $4))sql";
+  sql += way == Way::unsuccessful ? R"sql(
+      and last_execution_status = $5::execution_status
+      and last_execution_status in ('failed', 'timeout', 'missed', 'cancelled'))sql"
+                                  : R"sql(
       and ($5::text is null or case $5 when 'pending' then last_execution_status is null
-        else last_execution_status = $5::execution_status end)
+        else last_execution_status = $5::execution_status end))sql";
+  sql += R"sql(
       and ($6::text is null or starts_with(name, $6)))sql";
-
-const std::string in_order = R"sql(
+  switch (start) {
+    case Start::top:
+      break;
+    case Start::after_one_that_ran:
+      sql += R"sql(
+      and (last_execution_at, inserted_at, id) < ($9, $10, $11))sql";
+      break;
+    case Start::top_of_those_that_did_not:
+      sql += R"sql(
+      and last_execution_at is null)sql";
+      break;
+    case Start::after_one_that_did_not:
+      sql += R"sql(
+      and last_execution_at is null
+      and (inserted_at, id) < ($9, $10))sql";
+      break;
+  }
+  return sql + R"sql(
     order by last_execution_at desc nulls last, inserted_at desc, id desc
     limit $7
     offset $8)sql";
+}
 
-const std::string after_one_that_ran = task_columns + filters + R"sql(
-      and (last_execution_at, inserted_at, id) < ($9, $10, $11))sql" +
-                                       in_order;
+// A statement is known by the address of its text.
+const std::string& list_sql(Way way, Start start) {
+  static const auto all = [] {
+    std::array<std::array<std::string, starts>, ways> out;
+    for (std::size_t w = 0; w < ways; ++w) {
+      for (std::size_t s = 0; s < starts; ++s) out[w][s] = list_statement(static_cast<Way>(w), static_cast<Start>(s));
+    }
+    return out;
+  }();
+  return all[static_cast<std::size_t>(way)][static_cast<std::size_t>(start)];
+}
 
-const std::string of_those_that_did_not_run = task_columns + filters + R"sql(
-      and last_execution_at is null)sql" + in_order;
-
-const std::string after_one_that_did_not_run = task_columns + filters + R"sql(
-      and last_execution_at is null
-      and (inserted_at, id) < ($9, $10))sql" + in_order;
+Way way_for(const TaskQuery& query) {
+  if (query.schedule_type == ScheduleType::cron) return Way::cron;
+  if (query.queue) return Way::queue;
+  const bool ended_otherwise =
+      query.status && *query.status != ExecutionStatus::pending && *query.status != ExecutionStatus::success;
+  return ended_otherwise ? Way::unsuccessful : Way::all;
+}
 
 class TaskList {
  public:
-  TaskList(Session& session, const TaskQuery& query) : session_(session), query_(query) {}
+  TaskList(Session& session, const TaskQuery& query) : session_(session), query_(query), way_(way_for(query)) {}
 
   Page<Task> page() {
+    const bool not_run_only = query_.status == ExecutionStatus::pending;
     if (!query_.after) {
-      collect(first_page_of_tasks, query_.offset);
-    } else if (query_.after->last_execution_at) {
-      collect(after_one_that_ran, 0, *query_.after->last_execution_at, query_.after->inserted_at, query_.after->id);
-      if (wanted() > 0) collect(of_those_that_did_not_run, 0);
+      collect(not_run_only ? Start::top_of_those_that_did_not : Start::top, query_.offset);
+    } else if (!query_.after->last_execution_at) {
+      collect(Start::after_one_that_did_not, 0, query_.after->inserted_at, query_.after->id);
     } else {
-      collect(after_one_that_did_not_run, 0, query_.after->inserted_at, query_.after->id);
+      if (!not_run_only) {
+        collect(Start::after_one_that_ran, 0, *query_.after->last_execution_at, query_.after->inserted_at,
+                query_.after->id);
+      }
+      if (wanted() > 0) collect(Start::top_of_those_that_did_not, 0);
     }
     Page<Task> page{std::move(tasks_), false};
     page.has_more = page.items.size() > query_.limit;
@@ -57,15 +114,16 @@ class TaskList {
   [[nodiscard]] std::size_t wanted() const { return query_.limit + 1 - tasks_.size(); }
 
   template <class... Cursor>
-  void collect(const std::string& sql, std::size_t offset, const Cursor&... cursor) {
+  void collect(Start start, std::size_t offset, const Cursor&... cursor) {
     const Rows rows =
-        session_.run(sql, query_.organization_id, query_.queue, query_.without_queue, query_.schedule_type,
-                     query_.status, query_.name_prefix, wanted(), offset, cursor...);
+        session_.run(list_sql(way_, start), query_.organization_id, query_.queue, query_.without_queue,
+                     query_.schedule_type, query_.status, query_.name_prefix, wanted(), offset, cursor...);
     for (std::size_t row = 0; row < rows.size(); ++row) tasks_.push_back(task_from(rows, row));
   }
 
   Session& session_;
   const TaskQuery& query_;
+  Way way_;
   std::vector<Task> tasks_;
 };
 
@@ -79,7 +137,7 @@ std::optional<Task> only(const Rows& rows) { return rows.empty() ? std::nullopt 
 
 }  // namespace
 
-const std::string first_page_of_tasks = task_columns + filters + in_order;
+const std::string& first_page_of_tasks(const TaskQuery& query) { return list_sql(way_for(query), Start::top); }
 
 std::optional<Task> find_task(Session& session, OrganizationId organization, TaskId id) {
   return only(session.run(one_task, id, organization));
@@ -95,6 +153,8 @@ std::optional<Task> lock_task(Session& session, OrganizationId organization, Tas
 
 Page<Task> list_tasks(Session& session, const TaskQuery& query) {
   if (!is_storable(query.queue.value_or("")) || !is_storable(query.name_prefix.value_or(""))) return {};
+  // The last execution of a task has always ended.
+  if (query.status == ExecutionStatus::running) return {};
   return TaskList(session, query).page();
 }
 

@@ -13,7 +13,7 @@ namespace punctual::postgres {
 [[nodiscard]] std::optional<Task> lock_task(Session& session, OrganizationId organization, TaskId id);
 [[nodiscard]] Page<Task> list_tasks(Session& session, const TaskQuery& query);
 
-// A page of the list: one more row than the page has, to know whether there are more. Kept for the test of its plan.
-extern const std::string first_page_of_tasks;
+// The statement of the first page of a list. Kept for the tests of its plans.
+[[nodiscard]] const std::string& first_page_of_tasks(const TaskQuery& query);
 
 }  // namespace punctual::postgres

@@ -25,6 +25,7 @@ bool insert_execution(Connection& connection, LineChanges& lines, const Executio
 
 bool end_claim(Connection& connection, LineChanges& lines, const ClaimRef& claim, ClaimEnd end) {
   TaskId task;
+  std::optional<Time> cancelled_at;
   {
     Query freed(connection, R"sql(
       update executions
@@ -32,21 +33,23 @@ bool end_claim(Connection& connection, LineChanges& lines, const ClaimRef& claim
       where id = ?1
         and status = 'running'
         and claim_token = ?2
-      returning task_id, organization_id, queue)sql",
+      returning task_id, organization_id, queue, cancelled_at)sql",
                 claim.id, claim.token, end == ClaimEnd::rescued ? 1 : 0);
     if (!freed.next()) return false;
     task = freed.get<TaskId>(0);
+    cancelled_at = freed.get<std::optional<Time>>(3);
     lines.touch(freed.get<OrganizationId>(1), freed.get<std::optional<std::string>>(2));
   }
   Query(connection, R"sql(
     update executions
-    set status = 'cancelled', finished_at = tasks.deleted_at
+    set status = 'cancelled', finished_at = coalesce(cancelled_at, tasks.deleted_at)
     from tasks
     where executions.id = ?1
       and tasks.id = ?2
-      and tasks.deleted_at is not null)sql",
+      and (tasks.deleted_at is not null or executions.cancelled_at is not null))sql",
         claim.id, task)
       .run();
+  if (cancelled_at) fold_into_task(connection, task, ExecutionStatus::cancelled, *cancelled_at);
   return true;
 }
 
@@ -91,6 +94,34 @@ void cancel_pending(Connection& connection, LineChanges& lines, const LiveExecut
         execution.id, at)
       .run();
   lines.touch(execution.organization_id, execution.queue);
+}
+
+void mark_followed(Connection& connection, ExecutionId id) {
+  Query(connection, R"sql(
+    update executions
+    set followed = 1
+    where id = ?1)sql",
+        id)
+      .run();
+}
+
+void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at) {
+  Query(connection, R"sql(
+    update tasks
+    set last_execution_status = iif(last_execution_at > ?2, last_execution_status, ?3),
+      last_execution_at = max(coalesce(last_execution_at, ?2), ?2),
+      next_run_at = case
+        when schedule_type = 'cron' then next_run_at
+        when deleted_at is null then (
+          select min(scheduled_for)
+          from executions
+          where task_id = ?1
+            and status = 'pending'
+            and finished_at is null)
+      end
+    where id = ?1)sql",
+        task, finished_at, status)
+      .run();
 }
 
 void refresh_next_run(Connection& connection, TaskId task) {

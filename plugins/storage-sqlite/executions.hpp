@@ -30,8 +30,8 @@ struct BornClaim {
                                     const NewExecution& execution, Origin origin,
                                     const std::optional<BornClaim>& claim = std::nullopt);
 
-// Ends a claim without a result: the execution is pending again, or cancelled when its task is deleted. False: the claim is
-// not this one any more.
+// Ends a claim without a result: the execution is pending again, or cancelled when its task is deleted or a client has cancelled
+// it. False: the claim is not this one any more.
 enum class ClaimEnd : std::uint8_t { given_back, rescued };
 [[nodiscard]] bool end_claim(Connection& connection, LineChanges& lines, const ClaimRef& claim, ClaimEnd end);
 
@@ -53,6 +53,12 @@ struct LiveExecution {
 
 // Cancels a pending execution.
 void cancel_pending(Connection& connection, LineChanges& lines, const LiveExecution& execution, Time at);
+
+// Its run went on in another execution, or a client has retried it.
+void mark_followed(Connection& connection, ExecutionId id);
+
+// What the end of an execution says about its task.
+void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at);
 
 // Makes next_run_at of a one-time task the due time of its first pending execution, null when none is pending.
 void refresh_next_run(Connection& connection, TaskId task);

@@ -69,6 +69,15 @@ create table tasks (
 create index tasks_listed on tasks (organization_id, last_execution_at, inserted_at, id)
   where deleted_at is null;
 
+create index tasks_of_queue on tasks (organization_id, queue, last_execution_at, inserted_at, id)
+  where deleted_at is null and queue is not null;
+
+create index tasks_unsuccessful on tasks (organization_id, last_execution_status, last_execution_at, inserted_at, id)
+  where deleted_at is null and last_execution_status in ('failed', 'timeout', 'missed', 'cancelled');
+
+create index tasks_cron on tasks (organization_id, last_execution_at, inserted_at, id)
+  where deleted_at is null and schedule_type = 'cron';
+
 create index tasks_scheduled on tasks (next_run_at)
   where schedule_type = 'cron' and enabled = 1 and deleted_at is null and next_run_at is not null;
 
@@ -85,6 +94,8 @@ create table executions (
   rescues integer not null default 0,
   holds integer not null, -- has been claimed or is a retry: first in its line
   by_schedule integer not null, -- made by a cron schedule
+  followed integer not null default 0, -- has ended, and its run went on or a client has retried it
+  cancelled_at integer, -- when a client asked for its end while it was being sent: however it ends, it ends as cancelled
   queue text,
   started_at integer,
   finished_at integer,
@@ -107,6 +118,15 @@ create index executions_live on executions (status, task_id, scheduled_for)
 create index executions_of_task on executions (task_id, scheduled_for, id);
 
 create index executions_listed on executions (organization_id, scheduled_for, id);
+
+create index executions_of_queue on executions (organization_id, queue, scheduled_for, id)
+  where queue is not null;
+
+create index executions_waiting on executions (organization_id, scheduled_for, id)
+  where status = 'pending' and queue is not null;
+
+create index executions_unsuccessful on executions (organization_id, status, followed, scheduled_for, id)
+  where status in ('failed', 'timeout', 'missed', 'cancelled');
 
 -- What came back, apart from the executions so that pages of those stay small.
 create table responses (

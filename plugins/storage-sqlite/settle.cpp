@@ -15,23 +15,28 @@ struct Finished {
   ExecutionId run_id;
   int attempt = 1;
   std::optional<std::string> queue;
+  ExecutionStatus status = ExecutionStatus::cancelled;
 };
 
 // nullopt: the claim is not this one any more.
 std::optional<Finished> finish_execution(Connection& connection, LineChanges& lines, const Settlement& settlement) {
   Query row(connection, R"sql(
     update executions
-    set status = ?3, node_id = null, claim_token = null, started_at = ?4, finished_at = ?5, status_code = ?6,
+    set status = iif(cancelled_at is null, ?3, 'cancelled'), node_id = null, claim_token = null, started_at = ?4, finished_at = ?5, status_code = ?6,
       duration_ms = ?7, error_message = ?8
     where id = ?1
       and status = 'running'
       and claim_token = ?2
-    returning task_id, organization_id, run_id, attempt, queue)sql",
+    returning task_id, organization_id, run_id, attempt, queue, status)sql",
             settlement.id, settlement.token, settlement.status, settlement.started_at, settlement.finished_at,
             settlement.status_code, settlement.duration, settlement.error_message);
   if (!row.next()) return std::nullopt;
-  Finished finished{row.get<TaskId>(0), row.get<OrganizationId>(1), row.get<ExecutionId>(2), row.get<int>(3),
-                    row.get<std::optional<std::string>>(4)};
+  Finished finished{row.get<TaskId>(0),
+                    row.get<OrganizationId>(1),
+                    row.get<ExecutionId>(2),
+                    row.get<int>(3),
+                    row.get<std::optional<std::string>>(4),
+                    row.get<ExecutionStatus>(5)};
   lines.touch(finished.organization_id, finished.queue);
   return finished;
 }
@@ -63,7 +68,8 @@ void disable_task(Connection& connection, LineChanges& lines, TaskId task, const
 }
 
 // False: the task is deleted or disabled.
-bool insert_retry(Connection& connection, LineChanges& lines, const Finished& finished, const Retry& retry) {
+bool insert_retry(Connection& connection, LineChanges& lines, ExecutionId ended, const Finished& finished,
+                  const Retry& retry) {
   std::optional<std::string> queue;
   {
     Query task(connection, R"sql(
@@ -80,26 +86,8 @@ bool insert_retry(Connection& connection, LineChanges& lines, const Finished& fi
   // It keeps the head of its line, but not where its task has gone to another.
   const Origin origin = queue == finished.queue ? Origin::retry : Origin::request;
   (void)insert_execution(connection, lines, {finished.task_id, finished.organization_id, queue}, next, origin);
+  mark_followed(connection, ended);
   return true;
-}
-
-void fold_into_task(Connection& connection, TaskId task, const Settlement& settlement) {
-  Query(connection, R"sql(
-    update tasks
-    set last_execution_status = iif(last_execution_at > ?2, last_execution_status, ?3),
-      last_execution_at = max(coalesce(last_execution_at, ?2), ?2),
-      next_run_at = case
-        when schedule_type = 'cron' then next_run_at
-        when deleted_at is null then (
-          select min(scheduled_for)
-          from executions
-          where task_id = ?1
-            and status = 'pending'
-            and finished_at is null)
-      end
-    where id = ?1)sql",
-        task, settlement.finished_at, settlement.status)
-      .run();
 }
 
 SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settlement& settlement) {
@@ -110,10 +98,12 @@ SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settl
     disable_task(connection, lines, finished->task_id, *settlement.disable, settlement.finished_at);
   }
   auto outcome = SettleOutcome::settled;
-  if (settlement.retry && !insert_retry(connection, lines, *finished, *settlement.retry)) {
+  if (finished->status != settlement.status) {
+    outcome = SettleOutcome::cancelled;
+  } else if (settlement.retry && !insert_retry(connection, lines, settlement.id, *finished, *settlement.retry)) {
     outcome = SettleOutcome::settled_without_retry;
   }
-  fold_into_task(connection, finished->task_id, settlement);
+  fold_into_task(connection, finished->task_id, finished->status, settlement.finished_at);
   return outcome;
 }
 

@@ -92,6 +92,7 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       tasks_(writer_, readers_, page_readers_),
       queues_(writer_, page_readers_),
       groups_(writer_),
+      execution_changes_(writer_, readers_),
       schedules_(writer_, readers_),
       directory_(writer_, readers_),
       maintenance_(writer_, readers_) {

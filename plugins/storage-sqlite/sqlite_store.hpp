@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "execution_changes.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
@@ -43,6 +44,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
   [[nodiscard]] QueueStore& queues() noexcept override { return queues_; }
   [[nodiscard]] TaskGroups& groups() noexcept override { return groups_; }
+  [[nodiscard]] ExecutionChanges& execution_changes() noexcept override { return execution_changes_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
@@ -69,6 +71,7 @@ class SqliteStore final : public Storage {
   SqliteTaskStore tasks_;
   SqliteQueueStore queues_;
   SqliteTaskGroups groups_;
+  SqliteExecutionChanges execution_changes_;
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
   SqliteMaintenance maintenance_;

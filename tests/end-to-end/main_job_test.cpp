@@ -82,6 +82,24 @@ TEST_CASE_METHOD(Deployment, "a target that fails and recovers is tried again un
   CHECK(attempts[2].at("error_message").as_string() == "HTTP 503");
 }
 
+TEST_CASE_METHOD(Deployment, "a cancelled execution is cut off while its target thinks, and its line goes on") {
+  target().answer("/thinks", {.shape = TargetAnswer::Shape::never});
+  const auto first = create({{"url", target().url("/thinks")}, {"queue", "line"}});
+  const auto second = create({{"url", target().url("/next")}, {"queue", "line"}});
+  REQUIRE(target().wait_for(1));
+  const std::string id(first.at("execution_id").as_string());
+  const auto reply = client().post("/api/v1/executions/" + id + "/cancel", "");
+  CHECK(reply.status == 202);
+  REQUIRE(reaches(first, "cancelled"));
+  CHECK(eventually([&] { return target().open_connection_count() <= 1; }));
+  REQUIRE(reaches(second, "success"));
+  CHECK(target().requests("/thinks").size() == 1);
+  CHECK(client().post("/api/v1/executions/" + id + "/cancel", "").status == 409);
+  target().answer("/thinks", TargetAnswer{});
+  CHECK(client().post("/api/v1/executions/" + id + "/retry", "").status == 202);
+  REQUIRE(target().wait_for(3));
+}
+
 TEST_CASE_METHOD(Deployment, "two thousand tasks due in the same second all arrive, none twice") {
   const auto due = format_rfc3339(
       std::chrono::ceil<seconds>(std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now() + 4s)));

@@ -33,6 +33,7 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   TaskStore& tasks() noexcept override { return real_.tasks(); }
   QueueStore& queues() noexcept override { return real_.queues(); }
   TaskGroups& groups() noexcept override { return *this; }
+  ExecutionChanges& execution_changes() noexcept override { return real_.execution_changes(); }
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }

@@ -208,3 +208,50 @@ TEST_CASE("a claim under way keeps its places from work that is inserted meanwhi
   held.absorb({});
   CHECK(held.expect(ref(2), {}, task(2)));
 }
+
+TEST_CASE("what is cancelled before its request is sent is not sent, however far it has come") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  held.absorb(list({claimed(1, start - 1s)}));
+  REQUIRE(held.expect(ref(2), {}, task(2)));
+  SECTION("in the wheel, or being inserted") {
+    CHECK(held.cancel(execution(1)));
+    CHECK(held.cancel(execution(2)));
+    CHECK(held.wait_due(clock).size() == 1);
+    CHECK(held.begin_sending(execution(2)));
+  }
+  SECTION("on its way out of the wheel") {
+    CHECK(held.wait_due(clock).size() == 1);
+    CHECK(held.begin_sending(execution(2)));
+    CHECK(held.cancel(execution(1)));
+    CHECK(held.cancel(execution(2)));
+  }
+  for (const std::uint8_t n : {std::uint8_t{1}, std::uint8_t{2}}) {
+    CHECK_FALSE(held.sent(ref(n), start));
+    CHECK(held.is_cancelled(ref(n)));
+    CHECK_FALSE(held.sent_at(execution(n)));
+  }
+}
+
+TEST_CASE("a cancellation after the request is sent is told by the number of cancellations") {
+  FakeClock clock{start};
+  HeldClaims held{10};
+  held.absorb(list({claimed(1, start - 1s), claimed(2, start - 1s)}));
+  REQUIRE(held.wait_due(clock).size() == 2);
+  const auto before = held.cancellations();
+  CHECK(held.sent(ref(1), start));
+  CHECK(held.sent(ref(2), start));
+  CHECK(held.cancellations() == before);
+  CHECK(held.cancel(execution(1)));
+  CHECK(held.cancellations() != before);
+  CHECK(held.is_cancelled(ref(1)));
+  CHECK_FALSE(held.is_cancelled(ref(1, 8)));
+  CHECK_FALSE(held.is_cancelled(ref(2)));
+}
+
+TEST_CASE("what is not held here cannot be cancelled here") {
+  HeldClaims held{10};
+  const auto before = held.cancellations();
+  CHECK_FALSE(held.cancel(execution(1)));
+  CHECK(held.cancellations() == before);
+}

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <thread>
 
+#include "support/eventually.hpp"
 #include "support/http_target.hpp"
 #include "transport_under_test.hpp"
 
@@ -33,6 +34,22 @@ TEST_CASE("a cancelled delivery ends at once and others go on") {
   CHECK(cancelled.all().front().result == DeliveryResult::cancelled);
   CHECK(cancelled.all().front().sent_at);
   CHECK(others.all().empty());
+  // The target sees that nobody waits for its answer any more.
+  CHECK(eventually([&] { return target.open_connection_count() == 1; }));
+}
+
+TEST_CASE("a delivery is cancelled while its response comes in") {
+  HttpTarget target;
+  target.answer("/slow", {.body = std::string(10'000, 'x'), .shape = TargetAnswer::Shape::slow});
+  Outcomes cancelled;
+  TransportUnderTest under_test;
+  under_test.transport.start(numbered(target, "/slow", 1), cancelled.completion());
+  REQUIRE(target.wait_for(1));
+  std::this_thread::sleep_for(milliseconds{50});  // some of it has come
+  under_test.transport.cancel(execution_id(1));
+  REQUIRE(cancelled.wait_for(1));
+  CHECK(cancelled.all().front().result == DeliveryResult::cancelled);
+  CHECK(eventually([&] { return target.open_connection_count() == 0; }));
 }
 
 TEST_CASE("cancelling what is unknown or has ended does nothing") {

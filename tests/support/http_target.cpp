@@ -256,6 +256,7 @@ class HttpTarget::Server {
     std::vector<TargetRequest> requests;
     std::size_t request_count = 0;
     std::size_t connection_count = 0;
+    std::size_t open_connection_count = 0;
     std::size_t waiting = 0;
     std::size_t most_waiting = 0;
     std::map<std::string, TargetBehaviour, std::less<>> behaviours;
@@ -306,7 +307,10 @@ class HttpTarget::Server {
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       auto& connection = connections_[fd];
       connection.fd = fd;
-      connection.number = with_seen([](Seen& seen) { return ++seen.connection_count; });
+      connection.number = with_seen([](Seen& seen) {
+        ++seen.open_connection_count;
+        return ++seen.connection_count;
+      });
       watch(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP);
     }
   }
@@ -467,6 +471,7 @@ class HttpTarget::Server {
     end_delay(connection);
     const int fd = connection.fd;
     connections_.erase(fd);
+    with_seen([](Seen& seen) { --seen.open_connection_count; });
     ::close(fd);
   }
 
@@ -532,6 +537,10 @@ std::size_t HttpTarget::request_count() const {
 }
 
 bool HttpTarget::wait_for(std::size_t count, milliseconds timeout) const { return server_->wait_for(count, timeout); }
+
+std::size_t HttpTarget::open_connection_count() const {
+  return server_->with_seen([](auto& seen) { return seen.open_connection_count; });
+}
 
 std::size_t HttpTarget::connection_count() const {
   return server_->with_seen([](auto& seen) { return seen.connection_count; });

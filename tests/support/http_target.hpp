@@ -84,6 +84,8 @@ class HttpTarget {
   [[nodiscard]] std::size_t request_count() const;
   // True as soon as `count` requests have arrived in all, false when they have not after `timeout`.
   [[nodiscard]] bool wait_for(std::size_t count, milliseconds timeout = seconds{10}) const;
+  // Connections that neither end has closed.
+  [[nodiscard]] std::size_t open_connection_count() const;
   // Connections accepted in all; the most requests that were waiting for their delay together.
   [[nodiscard]] std::size_t connection_count() const;
   [[nodiscard]] std::size_t most_waiting() const;

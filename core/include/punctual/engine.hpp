@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "punctual/errors.hpp"
+#include "punctual/execution_changes.hpp"
 #include "punctual/ids.hpp"
 #include "punctual/metrics.hpp"
 #include "punctual/model.hpp"
@@ -156,6 +157,17 @@ class Engine {
   [[nodiscard]] virtual ExecutionDetail find_execution(const Principal& principal, ExecutionId id) = 0;
   // `query.now` is set by the engine. With a task_id that does not exist: NotFound.
   [[nodiscard]] virtual Page<Execution> list_executions(ExecutionQuery query) = 0;
+  // A pending execution is `cancelled` at once. One that is being sent stays `running` for a moment: it is aborted, on
+  // whichever server sends it, ends as cancelled whatever comes back, and is not tried again. Conflict: it has ended.
+  [[nodiscard]] virtual Reply cancel_execution(const Request& request, ExecutionId id,
+                                               const Render<Execution>& render) = 0;
+  // A new run of a finished execution, due now, also of a disabled task. Conflict: it has not ended, or its task is deleted.
+  [[nodiscard]] virtual Reply retry_execution(const Request& request, ExecutionId id,
+                                              const Render<StartedRun>& render) = 0;
+  // The same for up to `limit` executions, the earliest by scheduled_for first; of a run only the last attempt, and none that
+  // was retried before. Rendered with how many there were. With a task_id that does not exist: NotFound.
+  [[nodiscard]] virtual Reply retry_executions(const Request& request, const RetryFilter& filter, std::size_t limit,
+                                               const Render<std::size_t>& render) = 0;
 
   // ---- checks that need more than the text
 

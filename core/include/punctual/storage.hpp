@@ -171,7 +171,8 @@ struct Settlement {
 enum class SettleOutcome : std::uint8_t {
   settled,
   settled_without_retry,  // a retry was asked for, but the task is deleted or disabled
-  stale,                  // the claim is no longer this one: nothing was changed
+  cancelled,  // a client had cancelled it: that is how it has ended, and without a retry, whatever was asked for
+  stale,      // the claim is no longer this one: nothing was changed
 };
 
 class WorkStore {
@@ -197,9 +198,11 @@ class WorkStore {
 
   // Writes results, one transaction for all; one outcome an item, in order. Each is guarded by (execution, token). Updates
   // the task's last_execution_at (to finished_at, never backwards), last_execution_status and next_run_at of one-time tasks.
+  // What ExecutionChanges::cancel has marked ends as cancelled; what came back is kept with it.
   [[nodiscard]] virtual std::vector<SettleOutcome> settle(std::span<const Settlement> batch) = 0;
 
-  // Gives claims back: pending again with the same attempt and due time, claimable at once. Stale ones are ignored.
+  // Gives claims back: pending again with the same attempt and due time, claimable at once; cancelled, where the task is
+  // deleted or ExecutionChanges::cancel has marked them. Stale ones are ignored.
   virtual void release(std::span<const ClaimRef> claims) = 0;
 
   // Tells other servers that these are under way: a change of their task leaves them alone from now on. Stale ones are
@@ -242,7 +245,7 @@ class Leases {
   // Keeps it. False: the lease was judged dead meanwhile; the node must stop sending and take a new one.
   [[nodiscard]] virtual bool heartbeat(NodeId node, Time now) = 0;
 
-  // Returns the claims of nodes that have been silent for `silence` to pending, same attempt, counting one rescue each. How
+  // Returns the claims of nodes that have been silent for `silence` to pending as release does, counting one rescue each. How
   // long a node has been silent is measured by the caller's clock, from when a rescue of this instance first found its last
   // heartbeat: no two clocks are compared.
   [[nodiscard]] virtual RescueReport rescue(NodeId self, Time now, milliseconds silence) = 0;
@@ -263,11 +266,13 @@ struct Signal {
   enum class Kind : std::uint8_t {
     due,     // there is work due at `due` that the sender will not take
     recall,  // whoever has claims of this task that are not sent gives them back, and marks those that are as started
+    cancel,  // whoever sends `execution_id` aborts it: a client has cancelled it
   };
   Kind kind = Kind::due;
   Time due;
   OrganizationId organization_id;
   std::optional<TaskId> task_id;  // nullopt: of all tasks of the organisation
+  ExecutionId execution_id{};
 };
 
 // Best effort: a signal may be lost, so whoever depends on one sends it again.
@@ -495,6 +500,7 @@ class Maintenance {
 
 class QueueStore;  // queues.hpp
 class TaskGroups;  // task_groups.hpp
+class ExecutionChanges;  // execution_changes.hpp
 
 class Storage {
  public:
@@ -506,6 +512,7 @@ class Storage {
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
   [[nodiscard]] virtual QueueStore& queues() noexcept = 0;
   [[nodiscard]] virtual TaskGroups& groups() noexcept = 0;
+  [[nodiscard]] virtual ExecutionChanges& execution_changes() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;

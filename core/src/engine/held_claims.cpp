@@ -47,7 +47,7 @@ bool HeldClaims::expect(const ClaimRef& claim, OrganizationId organization, Task
   auto state = state_.lock();
   if (state->suspended || state->taken() >= capacity_) return false;
   if (open_places(*state) == 0 && state->of(organization) >= equal_share(*state)) return false;
-  state->add(claim.id, Entry{organization, task, claim.token, Stage::expected, std::nullopt});
+  state->add(claim.id, Entry{organization, task, claim.token, Stage::expected, std::nullopt, false});
   return true;
 }
 
@@ -101,7 +101,7 @@ void HeldClaims::absorb(std::vector<Claimed> claimed) {
   if (std::exchange(state->claim_void, false) || state->suspended) return;
   for (auto& one : claimed) {
     if (revoked.contains({one.id, one.token})) continue;
-    const Entry entry{one.organization_id, one.task_id, one.token, Stage::waiting, std::nullopt};
+    const Entry entry{one.organization_id, one.task_id, one.token, Stage::waiting, std::nullopt, false};
     const auto known = state->entries.find(one.id);
     if (known == state->entries.end()) {
       state->add(one.id, entry);
@@ -154,10 +154,28 @@ void HeldClaims::trust(Time until) {
   if (wake) due_changed_.notify_all();
 }
 
-void HeldClaims::sent(const ClaimRef& claim, Time at) {
+bool HeldClaims::sent(const ClaimRef& claim, Time at) {
   auto state = state_.lock();
   const auto entry = state->entries.find(claim.id);
-  if (entry != state->entries.end() && entry->second.token == claim.token) entry->second.sent_at = at;
+  if (entry == state->entries.end() || entry->second.token != claim.token) return true;
+  if (entry->second.cancelled) return false;
+  entry->second.sent_at = at;
+  return true;
+}
+
+bool HeldClaims::cancel(ExecutionId id) {
+  auto state = state_.lock();
+  const auto entry = state->entries.find(id);
+  if (entry == state->entries.end()) return false;
+  entry->second.cancelled = true;
+  cancellations_.fetch_add(1, std::memory_order_acq_rel);
+  return true;
+}
+
+bool HeldClaims::is_cancelled(const ClaimRef& claim) {
+  auto state = state_.lock();
+  const auto entry = state->entries.find(claim.id);
+  return entry != state->entries.end() && entry->second.token == claim.token && entry->second.cancelled;
 }
 
 void HeldClaims::settled(std::span<const ClaimRef> claims) {

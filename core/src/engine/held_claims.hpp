@@ -11,6 +11,7 @@
 // wheel, also those that a claim in progress is only about to bring.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <limits>
 #include <map>
@@ -62,7 +63,8 @@ class HeldClaims {
 
   // ---- the end
 
-  void sent(const ClaimRef& claim, Time at);
+  // Its request is about to be sent. False: it has been cancelled, do not send it.
+  [[nodiscard]] bool sent(const ClaimRef& claim, Time at);
   void settled(std::span<const ClaimRef> claims);
 
   // ---- changes of tasks
@@ -95,6 +97,16 @@ class HeldClaims {
   };
   [[nodiscard]] Recalled recall(OrganizationId organization, std::optional<TaskId> task, Time now);
 
+  // ---- cancelled executions
+
+  // An execution that is held here is not to be sent any more; if its request is under way already, the caller aborts it. False:
+  // it is not held here.
+  [[nodiscard]] bool cancel(ExecutionId id);
+  [[nodiscard]] bool is_cancelled(const ClaimRef& claim);
+  // How many have been cancelled so far. Who reads the same number before sent() and after the request is on its way has
+  // missed none that could not have been aborted.
+  [[nodiscard]] std::uint64_t cancellations() const noexcept { return cancellations_.load(std::memory_order_acquire); }
+
   // ---- questions
 
   [[nodiscard]] bool knows(const ClaimRef& claim);
@@ -125,6 +137,7 @@ class HeldClaims {
     ClaimToken token{};
     Stage stage = Stage::expected;
     std::optional<Time> sent_at;
+    bool cancelled = false;
   };
   using Entries = std::unordered_map<ExecutionId, Entry>;
   struct State {
@@ -162,6 +175,7 @@ class HeldClaims {
   [[nodiscard]] Allowance allowance(const State& state, std::size_t wanted) const;
 
   std::size_t capacity_;
+  std::atomic<std::uint64_t> cancellations_{0};
   Guarded<State> state_;
   std::condition_variable due_changed_;
   std::condition_variable became_idle_;

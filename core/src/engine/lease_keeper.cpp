@@ -21,7 +21,7 @@ std::string host_name() {
 
 LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, DatabaseClock& clock, Host& host,
                          IdGenerator& ids, EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held,
-                         std::function<void()> on_returned)
+                         std::function<void()> on_returned, std::function<void()> on_reconcile)
     : leases_(leases),
       store_(store),
       lease_(lease),
@@ -34,6 +34,7 @@ LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Databas
       max_clock_offset_(settings.max_clock_offset),
       held_(held),
       on_returned_(std::move(on_returned)),
+      on_reconcile_(std::move(on_reconcile)),
       renewing_(clock, [this] { return renew(); }),
       looking_around_(clock, [this] { return look_around(); }) {}
 
@@ -162,6 +163,7 @@ void LeaseKeeper::reconcile(Time now) {
   } catch (const Error& problem) {
     host_.log(LogLevel::error, problem.what());
   }
+  on_reconcile_();
   auto unknown = unknown_claims();
   // One that was claimed or settled while the list was read is not unknown the next time.
   std::vector<ClaimRef> twice;

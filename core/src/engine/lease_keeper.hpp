@@ -23,10 +23,11 @@ class LeaseKeeper {
   // A node that could not renew its lease for this long stops sending: others will soon take it for dead.
   static constexpr seconds silence_before_suspension{5};
 
-  // `on_returned`: executions have become pending again.
+  // `on_returned`: executions have become pending again. `on_reconcile`: called whenever what is held here is compared with
+  // what storage has under the lease; may throw what storage throws.
   LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, DatabaseClock& clock, Host& host, IdGenerator& ids,
               EngineMetrics& metrics, const EngineSettings& settings, HeldClaims& held,
-              std::function<void()> on_returned);
+              std::function<void()> on_returned, std::function<void()> on_reconcile);
 
   // Takes the first lease; passes on Conflict. Throws Error when this machine's clock is too far from the database's.
   void acquire();
@@ -61,6 +62,7 @@ class LeaseKeeper {
   milliseconds max_clock_offset_;
   HeldClaims& held_;
   std::function<void()> on_returned_;
+  std::function<void()> on_reconcile_;
   Time renewed_at_;                          // the last heartbeat that succeeded
   std::atomic<Time> healthy_since_{Time{}};  // heartbeats have succeeded without a gap since
   std::atomic<bool> suspended_{false};

@@ -34,6 +34,12 @@ void Sender::send(Claimed claimed) noexcept {
   }
 }
 
+// A transport cancels what a client has cancelled, and at this server's shutdown everything.
+Ended::Why Sender::why_ended(const Claimed& claimed, const DeliveryOutcome& outcome) {
+  const bool by_client = outcome.result == DeliveryResult::cancelled && held_.is_cancelled({claimed.id, claimed.token});
+  return by_client ? Ended::Why::cancelled : Ended::Why::delivered;
+}
+
 void Sender::start(std::shared_ptr<Claimed> claimed, Time now) {
   const auto fail = [&](std::string why) {
     DeliveryOutcome outcome;
@@ -53,11 +59,15 @@ void Sender::start(std::shared_ptr<Claimed> claimed, Time now) {
   delivery.url = claimed->url;
   delivery.timeout = claimed->timeout;
   delivery.body = std::move(claimed->body);
-  held_.sent({claimed->id, claimed->token}, now);
+  const ClaimRef claim{claimed->id, claimed->token};
+  const auto cancellations = held_.cancellations();
+  if (!held_.sent(claim, now)) return finish_({claimed, Ended::Why::cancelled, {}});
   metrics_.lateness_seconds.observe(std::max(0.0, std::chrono::duration<double>(now - claimed->scheduled_for).count()));
   transport->start(std::move(delivery), [this, claimed](DeliveryOutcome&& outcome) {
-    finish_({claimed, Ended::Why::delivered, std::move(outcome)});
+    finish_({claimed, why_ended(*claimed, outcome), std::move(outcome)});
   });
+  // Who cancelled it a moment ago may have asked the transport before it knew of it.
+  if (held_.cancellations() != cancellations && held_.is_cancelled(claim)) transport->cancel(claim.id);
 }
 
 }  // namespace punctual

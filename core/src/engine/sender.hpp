@@ -33,6 +33,7 @@ class Sender {
 
  private:
   void start(std::shared_ptr<Claimed> claimed, Time now);
+  [[nodiscard]] Ended::Why why_ended(const Claimed& claimed, const DeliveryOutcome& outcome);
 
   std::unordered_map<std::string, Transport*> by_scheme_;
   Clock& clock_;

@@ -75,7 +75,7 @@ void Settler::store(const std::vector<Ended>& batch) {
   for (const auto& ended : batch) {
     const Claimed& claimed = *ended.claimed;
     settled.claims.push_back({claimed.id, claimed.token});
-    // A delivery is cancelled only by this server's own shutdown: somebody else shall do it, under the same attempt.
+    // Cancelled, and not by a client: by this server's own shutdown. Somebody else shall do it, under the same attempt.
     if (ended.why == Ended::Why::delivered && ended.outcome.result == DeliveryResult::cancelled) {
       released.push_back({claimed.id, claimed.token});
       continue;
@@ -107,7 +107,8 @@ void Settler::store(const std::vector<Ended>& batch) {
       metrics_.stale_settlements.add();
       continue;
     }
-    metrics_.ended(settlements[i].status).add();
+    const bool cancelled = outcomes[i] == SettleOutcome::cancelled;
+    metrics_.ended(cancelled ? ExecutionStatus::cancelled : settlements[i].status).add();
     if (outcomes[i] == SettleOutcome::settled && settlements[i].retry) metrics_.retries.add();
   }
   on_settled_(settled);
@@ -138,6 +139,9 @@ Settlement Settler::settlement(const Ended& ended) {
       verdict.status = ExecutionStatus::failed;
       verdict.error_message = "The server stopped " + std::to_string(claimed.rescues) + " times during this attempt";
       verdict.retryable = true;
+      break;
+    case Ended::Why::cancelled:
+      verdict.status = ExecutionStatus::cancelled;
       break;
   }
   out.status = verdict.status;

@@ -26,6 +26,7 @@ struct Ended {
     delivered,  // `outcome` says how
     missed,     // its time had passed by more than expires_in; never sent
     lost,       // its node died too often while it was under way
+    cancelled,  // by a client; `outcome` says how far it had come
   };
   std::shared_ptr<const Claimed> claimed;
   Why why = Why::delivered;

@@ -70,6 +70,10 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Reply resume_queue(const Request&, std::string_view name, const StoredReply&) override;
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override;
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override;
+  [[nodiscard]] Reply cancel_execution(const Request&, ExecutionId, const Render<Execution>&) override;
+  [[nodiscard]] Reply retry_execution(const Request&, ExecutionId, const Render<StartedRun>&) override;
+  [[nodiscard]] Reply retry_executions(const Request&, const RetryFilter&, std::size_t limit,
+                                       const Render<std::size_t>&) override;
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
   [[nodiscard]] std::vector<Time> preview_schedule(std::string_view, std::string_view, Time,
                                                    std::size_t) const override;

@@ -76,8 +76,9 @@ struct TaskEngine::Parts {
         settler(storage.work(), clock, host, ids, metrics, settings,
                 [this](const Settler::Settled& settled) { after_settling(settled); }),
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
-        keeper(storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
-               [this] { dispatcher.wake(clock.now()); }),
+        keeper(
+            storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
+            [this] { dispatcher.wake(clock.now()); }, [this] { abort_cancelled(); }),
         housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
 
   void after_settling(const Settler::Settled& settled) {
@@ -121,10 +122,25 @@ struct TaskEngine::Parts {
     storage.signals().send({Signal::Kind::due, due, {}, std::nullopt});
   }
 
+  // Ends an execution that a client has cancelled, if it is this server that sends it.
+  void abort(ExecutionId id) {
+    if (!held.cancel(id)) return;
+    for (Transport* transport : transports) transport->cancel(id);
+  }
+
+  // Those of which another server's word was lost.
+  void abort_cancelled() {
+    for (const ExecutionId id : storage.execution_changes().cancelled_claims(lease.node())) abort(id);
+  }
+
   // What another server says.
   void on_signal(const Signal& signal) {
     if (signal.kind == Signal::Kind::due) {
       dispatcher.wake(signal.due);
+      return;
+    }
+    if (signal.kind == Signal::Kind::cancel) {
+      abort(signal.execution_id);
       return;
     }
     const auto recalled = held.recall(signal.organization_id, signal.task_id, clock.now());

@@ -15,6 +15,7 @@ class ForgetfulStorage final : public Storage {
   TaskStore& tasks() noexcept override { std::terminate(); }
   QueueStore& queues() noexcept override { std::terminate(); }
   TaskGroups& groups() noexcept override { std::terminate(); }
+  ExecutionChanges& execution_changes() noexcept override { std::terminate(); }
   Schedules& schedules() noexcept override { std::terminate(); }
   Directory& directory() noexcept override { std::terminate(); }
   Maintenance& maintenance() noexcept override { std::terminate(); }

@@ -50,6 +50,16 @@ class FakeEngine final : public Engine {
   [[nodiscard]] Reply resume_queue(const Request&, std::string_view, const StoredReply&) override { throw NotFound(); }
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override { throw NotFound(); }
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override { return {}; }
+  [[nodiscard]] Reply cancel_execution(const Request&, ExecutionId, const Render<Execution>&) override {
+    throw NotFound();
+  }
+  [[nodiscard]] Reply retry_execution(const Request&, ExecutionId, const Render<StartedRun>&) override {
+    throw NotFound();
+  }
+  [[nodiscard]] Reply retry_executions(const Request&, const RetryFilter&, std::size_t,
+                                       const Render<std::size_t>& render) override {
+    return {render(0)};
+  }
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override {
     return {};
   }

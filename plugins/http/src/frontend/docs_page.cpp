@@ -65,9 +65,9 @@ const draw = (api) => {
         box.appendChild(table(["Name", "Type", ""], route.parameters.map((one) => [one.name, shape(one.schema), one.description || one.in])));
       }
       if (route.requestBody) {
-        const name = shape(route.requestBody.content["application/json"].schema);
-        box.appendChild(element("h4", "Body: " + name));
-        box.appendChild(table(["Field", "Type", ""], fields(api.components.schemas[name])));
+        const schema = route.requestBody.content["application/json"].schema;
+        box.appendChild(element("h4", "Body: " + shape(schema)));
+        box.appendChild(table(["Field", "Type", ""], fields(schema.$ref ? api.components.schemas[shape(schema)] : schema)));
       }
       box.appendChild(element("h4", "Replies"));
       box.appendChild(table(["Status", "", ""], Object.entries(route.responses).map(([status, reply]) => {

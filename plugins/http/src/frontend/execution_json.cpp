@@ -55,6 +55,15 @@ void append_execution(JsonText& json, const Execution& execution) {
   json.end_object();
 }
 
+std::string execution_body(const Execution& execution) {
+  std::string out;
+  JsonText json(out);
+  json.begin_object().key("data");
+  append_execution(json, execution);
+  json.end_object();
+  return out;
+}
+
 std::string execution_body(const ExecutionDetail& detail) {
   std::string out;
   out.reserve(1024 + detail.response_body.value_or("").size());

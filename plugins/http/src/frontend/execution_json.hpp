@@ -13,6 +13,8 @@ namespace punctual {
 [[nodiscard]] std::span<const JsonKey<ExecutionDetail>> execution_detail_keys();
 
 void append_execution(JsonText& json, const Execution& execution);
+// {"data":<execution>}
+[[nodiscard]] std::string execution_body(const Execution& execution);
 // {"data":<execution with its detail>}
 [[nodiscard]] std::string execution_body(const ExecutionDetail& detail);
 

@@ -175,10 +175,11 @@ void add_route(object& paths, const Route& route) {
   }
   object operation{{"summary", route.summary}, {"responses", responses_of(route)}};
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
-  if (route.body == BodyRule::required) {
+  if (route.body != BodyRule::none) {
     value schema = reference(route.method == "POST" ? "NewTask" : "TaskChange");
     if (!route.request.empty()) schema = schema_of(route.request);
-    operation["requestBody"] = object{{"required", true}, {"content", json_content(std::move(schema))}};
+    operation["requestBody"] =
+        object{{"required", route.body == BodyRule::required}, {"content", json_content(std::move(schema))}};
   }
   if (route.access != Access::key) operation["security"] = array{};
   std::string method(route.method);

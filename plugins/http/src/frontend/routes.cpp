@@ -115,6 +115,20 @@ constexpr std::array task_page{ReplyNote{200, R"({"$ref":"#/components/schemas/T
 constexpr std::array execution_page{ReplyNote{200, R"({"$ref":"#/components/schemas/ExecutionPage"})"}};
 constexpr std::array execution_reply{
     ReplyNote{200, R"({"type":"object","properties":{"data":{"$ref":"#/components/schemas/ExecutionDetail"}}})"}};
+constexpr std::string_view execution_data =
+    R"({"type":"object","properties":{"data":{"$ref":"#/components/schemas/Execution"}}})";
+constexpr std::array cancel_replies{ReplyNote{200, execution_data}, ReplyNote{202, execution_data}};
+constexpr std::array retried_reply{ReplyNote{202, R"({"type":"object","properties":{
+      "data":{"type":"object","properties":{"retried":{"type":"integer"}}}}})"}};
+constexpr std::string_view retry_filter = R"({"type":"object","additionalProperties":false,"properties":{
+      "status":{"description":"One status or a list of them; default failed, timeout and missed","oneOf":[
+        {"type":"string","enum":["failed","timeout","missed","cancelled"]},
+        {"type":"array","items":{"type":"string","enum":["failed","timeout","missed","cancelled"]},"minItems":1}]},
+      "task_id":{"type":"string","format":"uuid","description":"Only of this task"},
+      "queue":{"type":"string","description":"Only of this queue"},
+      "since":{"type":"string","format":"date-time","description":"scheduled_for at or after"},
+      "until":{"type":"string","format":"date-time","description":"scheduled_for before"},
+      "limit":{"type":"integer","minimum":1,"maximum":1000,"default":100,"description":"At most so many, the earliest first"}}})";
 constexpr std::array preview_reply{
     ReplyNote{200, R"({"type":"object","properties":{"data":{"type":"object","properties":{
       "expression":{"type":"string"},"timezone":{"type":"string"},
@@ -127,6 +141,7 @@ constexpr std::array text_reply{ReplyNote{200, R"({"type":"string"})"}};
 constexpr std::array object_reply{ReplyNote{200, R"({"type":"object"})"}};
 
 constexpr auto none = BodyRule::none;
+constexpr auto optional = BodyRule::optional;
 constexpr auto required = BodyRule::required;
 constexpr auto json = ReplyFormat::json;
 constexpr auto text = ReplyFormat::text;
@@ -215,6 +230,34 @@ constexpr std::array table{
           "Show an execution",
           {},
           execution_reply},
+    Route{"POST",
+          "/api/v1/executions/retry",
+          Access::key,
+          optional,
+          json,
+          retry_executions,
+          "Run failed executions again",
+          {},
+          retried_reply,
+          retry_filter},
+    Route{"POST",
+          "/api/v1/executions/:id/cancel",
+          Access::key,
+          none,
+          json,
+          cancel_execution,
+          "Cancel an execution",
+          {},
+          cancel_replies},
+    Route{"POST",
+          "/api/v1/executions/:id/retry",
+          Access::key,
+          none,
+          json,
+          retry_execution,
+          "Run an execution again",
+          {},
+          trigger_reply},
     Route{"GET", "/api/v1/cron/preview", Access::key, none, json, preview_cron, "When a cron expression comes due",
           preview_parameters, preview_reply},
     Route{"GET", "/api/v1/openapi", Access::open, none, json, show_openapi, "This document", {}, object_reply},

@@ -47,6 +47,7 @@ enum class Access : std::uint8_t {
 
 enum class BodyRule : std::uint8_t {
   none,      // what is sent is not looked at
+  optional,  // JSON, or nothing
   required,  // JSON; without any length 411
 };
 
@@ -110,6 +111,9 @@ Answer pause_queue(const Call& call);
 Answer resume_queue(const Call& call);
 Answer list_executions(const Call& call);
 Answer show_execution(const Call& call);
+Answer cancel_execution(const Call& call);
+Answer retry_execution(const Call& call);
+Answer retry_executions(const Call& call);
 Answer preview_cron(const Call& call);
 Answer show_health(const Call& call);
 Answer show_readiness(const Call& call);
