@@ -3,6 +3,7 @@
 
 #include "executions.hpp"
 #include "hot_path.hpp"
+#include "outbox.hpp"
 #include "rows.hpp"
 
 namespace punctual::sqlite {
@@ -83,11 +84,42 @@ bool insert_retry(Connection& connection, LineChanges& lines, const Finished& fi
   return true;
 }
 
-void fold_into_task(Connection& connection, TaskId task, const Settlement& settlement) {
+// Whether the run failed that ended with this attempt; nullopt: none has.
+std::optional<bool> run_failed(const Settlement& settlement, bool retried) {
+  if (retried || settlement.status == ExecutionStatus::cancelled) return std::nullopt;
+  return settlement.status != ExecutionStatus::success;
+}
+
+// Whether the run of the task that ended last had failed.
+bool is_failing(Connection& connection, TaskId task) {
+  Query row(connection, R"sql(
+    select failing
+    from tasks
+    where id = ?1)sql",
+            task);
+  return row.next() && row.get<bool>(0);
+}
+
+// Before this end is folded into the task.
+void store_messages(Connection& connection, const Finished& finished, const Settlement& settlement, bool retried) {
+  const MessageSource source{finished.organization_id, finished.task_id, settlement.id, !retried,
+                             settlement.finished_at};
+  const auto failed = run_failed(settlement, retried);
+  for (const NewMessage& message : settlement.messages) {
+    const bool tells = message.event == MessageEvent::execution_completed ||
+                       (message.event == MessageEvent::task_failed && failed == true) ||
+                       (message.event == MessageEvent::task_recovered && failed == false &&
+                        is_failing(connection, finished.task_id));
+    if (tells) insert_message(connection, source, message);
+  }
+}
+
+void fold_into_task(Connection& connection, TaskId task, const Settlement& settlement, bool retried) {
   Query(connection, R"sql(
     update tasks
     set last_execution_status = iif(last_execution_at > ?2, last_execution_status, ?3),
       last_execution_at = max(coalesce(last_execution_at, ?2), ?2),
+      failing = coalesce(?4, failing),
       next_run_at = case
         when schedule_type = 'cron' then next_run_at
         when deleted_at is null then (
@@ -98,7 +130,7 @@ void fold_into_task(Connection& connection, TaskId task, const Settlement& settl
             and finished_at is null)
       end
     where id = ?1)sql",
-        task, settlement.finished_at, settlement.status)
+        task, settlement.finished_at, settlement.status, run_failed(settlement, retried))
       .run();
 }
 
@@ -109,12 +141,10 @@ SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settl
   if (settlement.disable) {
     disable_task(connection, lines, finished->task_id, *settlement.disable, settlement.finished_at);
   }
-  auto outcome = SettleOutcome::settled;
-  if (settlement.retry && !insert_retry(connection, lines, *finished, *settlement.retry)) {
-    outcome = SettleOutcome::settled_without_retry;
-  }
-  fold_into_task(connection, finished->task_id, settlement);
-  return outcome;
+  const bool retried = settlement.retry && insert_retry(connection, lines, *finished, *settlement.retry);
+  store_messages(connection, *finished, settlement, retried);
+  fold_into_task(connection, finished->task_id, settlement, retried);
+  return settlement.retry && !retried ? SettleOutcome::settled_without_retry : SettleOutcome::settled;
 }
 
 }  // namespace

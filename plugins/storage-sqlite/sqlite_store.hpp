@@ -3,6 +3,7 @@
 
 #include "directory.hpp"
 #include "leases.hpp"
+#include "outbox.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
 #include "reader_pool.hpp"
@@ -36,6 +37,7 @@ class SqliteStore final : public Storage {
   SqliteStore(const Settings& settings, Host& host);
 
   [[nodiscard]] WorkStore& work() noexcept override { return work_; }
+  [[nodiscard]] Outbox& outbox() noexcept override { return outbox_; }
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
@@ -60,6 +62,7 @@ class SqliteStore final : public Storage {
   ReaderPool readers_;       // single rows
   ReaderPool page_readers_;  // lists, which may take long
   SqliteWorkStore work_;
+  SqliteOutbox outbox_;
   SqliteLeases leases_;
   SqliteSignals signals_;
   SqliteTaskStore tasks_;

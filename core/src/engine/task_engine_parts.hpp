@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "engine/courier.hpp"
 #include "engine/cron_materializer.hpp"
 #include "engine/database_clock.hpp"
 #include "engine/dispatcher.hpp"
@@ -48,6 +49,7 @@ struct TaskEngine::Parts {
   Dispatcher dispatcher;
   Sender sender;
   Settler settler;
+  Courier courier;
   CronMaterializer cron;
   LeaseKeeper keeper;
   Housekeeping housekeeping;
@@ -75,13 +77,21 @@ struct TaskEngine::Parts {
                [this](Ended ended) { settler.finish(std::move(ended)); }),
         settler(storage.work(), clock, host, ids, metrics, settings,
                 [this](const Settler::Settled& settled) { after_settling(settled); }),
+        courier(storage.outbox(), lease, sender, clock, host, ids, metrics, settings),
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
         keeper(storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
-               [this] { dispatcher.wake(clock.now()); }),
+               [this] { look_for_work(); }),
         housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
+
+  // Something may have become claimable that others had claimed.
+  void look_for_work() {
+    dispatcher.wake(clock.now());
+    courier.wake(clock.now());
+  }
 
   void after_settling(const Settler::Settled& settled) {
     held.settled(settled.claims);
+    if (settled.told) courier.wake(clock.now());
     if (!dispatcher.keeps_up()) {
       dispatcher.wake(clock.now());
     } else if (settled.next_due) {
@@ -125,6 +135,7 @@ struct TaskEngine::Parts {
   void on_signal(const Signal& signal) {
     if (signal.kind == Signal::Kind::due) {
       dispatcher.wake(signal.due);
+      courier.wake(signal.due);
       return;
     }
     const auto recalled = held.recall(signal.organization_id, signal.task_id, clock.now());
