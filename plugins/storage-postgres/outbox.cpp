@@ -191,6 +191,20 @@ std::size_t settle_messages(Session& session, std::span<const MessageResult> res
   return static_cast<std::size_t>(session.run(sql, parameters).get<std::int64_t>(0, 0));
 }
 
+void release_messages(Session& session, std::span<const MessageClaim> claims) {
+  static const std::string sql = R"sql(
+    update outbox
+    set node_id = null, claim_token = null
+    from unnest($1::uuid[], $2::bigint[]) as named (id, token)
+    where outbox.id = any ($1)
+      and outbox.id = named.id
+      and outbox.claim_token is not distinct from named.token)sql";
+  Parameters parameters;
+  parameters.add_each(claims, [](const MessageClaim& claim) { return claim.id; });
+  parameters.add_each(claims, [](const MessageClaim& claim) { return claim.token; });
+  (void)session.run(sql, parameters);
+}
+
 std::size_t release_messages_of(Session& session, NodeId node) {
   static const std::string sql = R"sql(
     update outbox
@@ -228,18 +242,12 @@ std::size_t PostgresOutbox::settle(std::span<const MessageResult> results) {
 
 void PostgresOutbox::release(std::span<const MessageClaim> claims) {
   if (claims.empty()) return;
-  static const std::string sql = R"sql(
-    update outbox
-    set node_id = null, claim_token = null
-    from unnest($1::uuid[], $2::bigint[]) as named (id, token)
-    where outbox.id = any ($1)
-      and outbox.id = named.id
-      and outbox.claim_token is not distinct from named.token)sql";
-  Parameters parameters;
-  parameters.add_each(claims, [](const MessageClaim& claim) { return claim.id; });
-  parameters.add_each(claims, [](const MessageClaim& claim) { return claim.token; });
-  (void)SessionPool::collision_free(
-      [&] { return pool_.use([&](Session& session) { return session.run(sql, parameters).changed(); }); });
+  SessionPool::collision_free([&] {
+    return pool_.use([&](Session& session) {
+      release_messages(session, claims);
+      return true;
+    });
+  });
   floor_.lower(Time{});
 }
 

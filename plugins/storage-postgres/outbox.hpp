@@ -32,6 +32,7 @@ class PostgresOutbox final : public Outbox {
 [[nodiscard]] MessageClaims claim_messages(Session& session, const MessageRequest& request, Time floor,
                                            OrganizationId& after);
 [[nodiscard]] std::size_t settle_messages(Session& session, std::span<const MessageResult> results);
+void release_messages(Session& session, std::span<const MessageClaim> claims);
 // Gives back what a node has claimed; how many messages.
 [[nodiscard]] std::size_t release_messages_of(Session& session, NodeId node);
 
