@@ -7,8 +7,10 @@
 
 namespace punctual::postgres {
 
-// Organisations are found by skipping from one to the next in the index, from the one behind the last that had a turn, and
-// each gives its earliest. The first row returned holds nothing but next_due.
+// When all that is due fits and none is passed over, it is taken straight from the index by time, where the floor keeps what
+// was claimed before out of the way. Otherwise organisations take turns: they are found by skipping from one to the next in
+// the index, from the one behind the last that had a turn, and each gives its earliest. The first row returned holds nothing
+// but next_due.
 const std::string claim_messages_function = R"sql(
 create or replace function claim_messages(
   p_node uuid, p_token bigint, p_now timestamptz, p_floor timestamptz, p_limit integer, p_bytes bigint,
@@ -21,6 +23,7 @@ as $function$
 #variable_conflict use_column
 declare
   v_last_organization constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+  v_due integer;
   v_organization uuid[];
   v_ids uuid[] := '{}';
 begin
@@ -31,7 +34,36 @@ begin
     return;
   end if;
 
-  if p_limit > 0 then
+  select count(*)
+  into v_due
+  from (
+    select
+    from outbox
+    where claim_token is null
+      and next_at >= p_floor
+      and next_at <= p_now
+    order by next_at
+    limit p_limit + 1) due;
+
+  if v_due between 1 and p_limit and cardinality(p_passed_over) = 0 then
+    with picked as materialized (
+      select due.id, due.next_at, octet_length(due.content) as bytes
+      from outbox due
+      where due.claim_token is null
+        and due.next_at >= p_floor
+        and due.next_at <= p_now
+      order by due.next_at, due.id
+      limit p_limit
+      for update skip locked
+    ), summed as (
+      select id, sum(bytes) over (order by next_at, id) - bytes as before
+      from picked
+    )
+    select coalesce(array_agg(id), '{}')
+    into v_ids
+    from summed
+    where before < p_bytes;
+  elsif v_due > 0 and p_limit > 0 then
     with recursive found as (
       select p_after as organization_id, null::timestamptz as next_at, false as wrapped
       union all
@@ -91,6 +123,8 @@ begin
     into v_ids
     from summed
     where before < p_bytes;
+  end if;
+  if v_ids <> '{}' then
     update outbox
     set node_id = p_node, claim_token = p_token
     where outbox.id = any (v_ids);

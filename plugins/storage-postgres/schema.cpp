@@ -220,7 +220,7 @@ create table outbox (
   check ((claim_token is null) = (node_id is null))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
-create index outbox_due on outbox (next_at) where claim_token is null;
+create index outbox_due on outbox (next_at, id) where claim_token is null;
 create index outbox_due_by_organization on outbox (organization_id, next_at, id) where claim_token is null;
 create index outbox_claimed on outbox (node_id) where claim_token is not null;
 )sql";

@@ -135,7 +135,6 @@ struct TaskEngine::Parts {
   void on_signal(const Signal& signal) {
     if (signal.kind == Signal::Kind::due) {
       dispatcher.wake(signal.due);
-      courier.wake(signal.due);
       return;
     }
     const auto recalled = held.recall(signal.organization_id, signal.task_id, clock.now());

@@ -26,12 +26,11 @@ struct OutboxPlansFixture : PlansFixture {
     }
   }
 
-  std::vector<Plan> claim(std::size_t limit, Time now) {
+  std::vector<Plan> claim(std::size_t limit, Time now, std::vector<OrganizationId> passed_over = {}) {
     return explained.plans_of([&](Session& s) {
       OrganizationId after = organization(greedy);
-      claimed = postgres::claim_messages(s, {node, next_token(), now, limit, 1 << 30, {organization(7)}}, Time::min(),
-                                         after)
-                    .claimed;
+      const MessageRequest request{node, next_token(), now, limit, 1 << 30, std::move(passed_over)};
+      claimed = postgres::claim_messages(s, request, Time::min(), after).claimed;
     });
   }
   std::vector<Plan> settle() {
@@ -77,6 +76,8 @@ struct OutboxPlansFixture : PlansFixture {
     (void)settle_attempts(5);
     (void)claim(3, at(2s));
     (void)release();
+    (void)claim(100, at(2s));
+    (void)release();
     (void)claim(3, at(2s));
     (void)rescue();
     (void)claim(3, at(2s));
@@ -101,8 +102,17 @@ struct OutboxPlansFixture : PlansFixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(OutboxPlansFixture, "a claim of messages reads no more than it may claim") {
-  const auto plans = claim(300, at(-1h));
+TEST_CASE_METHOD(OutboxPlansFixture, "a claim of all messages that are due reads those alone") {
+  const auto plans = claim(100, at(first_due + 50ms));
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(claimed.size() == 38);
+  CHECK(indexes_used(plans, "outbox") == Names{"outbox_due", "outbox_pkey"});
+  CHECK(most_rows(plans) <= 38);
+}
+
+TEST_CASE_METHOD(OutboxPlansFixture, "a claim of messages with organisations in turn reads no more than it may claim") {
+  const auto plans = claim(300, at(-1h), {organization(7)});
   INFO(text_of(plans));
   CAPTURE(while_empty);
   CHECK(claimed.size() >= 150);
