@@ -35,7 +35,7 @@ returns table (
   scheduled_for timestamptz, queue text, capped boolean, updated_at timestamptz, method text, url text, headers bytea,
   body bytea, timeout_ms bigint, schedule_type text, retry_attempts integer, retry_delay_s bigint,
   retry_max_delay_s bigint, expires_in_s bigint, expected_status_codes text, expected_body_pattern text,
-  signing_secrets text[])
+  callback_url text, on_failure_url text, on_recovery_url text, task_name text, signing_secrets text[])
 language plpgsql
 as $function$
 #variable_conflict use_column
@@ -65,7 +65,7 @@ begin
     return query select null::timestamptz, null::uuid, null::uuid, null::uuid, null::uuid, null::integer, null::integer,
       null::timestamptz, null::text, null::boolean, null::timestamptz, null::text, null::text, null::bytea, null::bytea,
       null::bigint, null::text, null::integer, null::bigint, null::bigint, null::bigint, null::text, null::text,
-      null::text[];
+      null::text, null::text, null::text, null::text, null::text[];
     return;
   end if;
 
@@ -398,12 +398,16 @@ begin
         limit 1)),
       null::uuid, null::uuid, null::uuid, null::uuid, null::integer, null::integer, null::timestamptz, null::text,
       null::boolean, null::timestamptz, null::text, null::text, null::bytea, null::bytea, null::bigint, null::text,
-      null::integer, null::bigint, null::bigint, null::bigint, null::text, null::text, null::text[];
+      null::integer, null::bigint, null::bigint, null::bigint, null::text, null::text, null::text, null::text,
+      null::text, null::text, null::text[];
   return query
     select null::timestamptz, one.id, one.run_id, one.task_id, one.organization_id, one.attempt, one.rescues,
       one.scheduled_for, one.queue, one.counted, task.updated_at, task.method, task.url, task.headers, task.body,
       task.timeout_ms, task.schedule_type, task.retry_attempts, task.retry_delay_s, task.retry_max_delay_s,
-      task.expires_in_s, task.expected_status_codes, task.expected_body_pattern, organizations.signing_secrets
+      task.expires_in_s, task.expected_status_codes, task.expected_body_pattern, task.callback_url,
+      task.on_failure_url, task.on_recovery_url,
+      case when task.on_failure_url is null and task.on_recovery_url is null then '' else task.name end,
+      organizations.signing_secrets
     from unnest(v_ids) with ordinality as taken (id, ord)
     join executions_keep one on one.id = taken.id
     join lateral (select * from tasks where tasks.id = one.task_id limit 1) task on true
@@ -441,6 +445,10 @@ Claimed claimed_from(RowReader& row, ClaimToken token) {
   row.read(claimed.expires_in);
   row.read(claimed.expected_status_codes);
   row.read(claimed.expected_body_pattern);
+  row.read(claimed.callback_url);
+  row.read(claimed.on_failure_url);
+  row.read(claimed.on_recovery_url);
+  row.read(claimed.task_name);
   claimed.signing_secrets = read_text_array(row.next_bytes());
   return claimed;
 }

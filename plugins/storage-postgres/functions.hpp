@@ -12,11 +12,12 @@ extern const std::string claim_work_function;
 extern const std::string settle_work_function;
 extern const std::string end_claims_function;
 extern const std::string retry_executions_function;
+extern const std::string claim_messages_function;
 
 // In the order in which they must be made.
-[[nodiscard]] inline std::array<const std::string*, 5> hot_path_functions() {
+[[nodiscard]] inline std::array<const std::string*, 6> hot_path_functions() {
   return {&end_claims_function, &insert_work_function, &claim_work_function, &settle_work_function,
-          &retry_executions_function};
+          &retry_executions_function, &claim_messages_function};
 }
 
 }  // namespace punctual::postgres

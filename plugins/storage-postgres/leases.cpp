@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "hot_path.hpp"
+#include "outbox.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -56,15 +57,16 @@ std::vector<std::pair<NodeId, std::int64_t>> PostgresLeases::silent_nodes(NodeId
   return silent;
 }
 
-std::optional<std::size_t> PostgresLeases::rescue_from(NodeId node, std::int64_t beats) {
+std::optional<PostgresLeases::Returned> PostgresLeases::rescue_from(NodeId node, std::int64_t beats) {
   static const std::string forget = R"sql(
     delete from nodes
     where id = $1
       and beats = $2)sql";
-  return rescue_pool_.write([&](Session& session) -> std::optional<std::size_t> {
+  return rescue_pool_.write([&](Session& session) -> std::optional<Returned> {
     (void)session.run(lock_alone, node);
     if (session.run(forget, node, beats).changed() == 0) return std::nullopt;
-    return rescue_claims(session, node);
+    const std::size_t executions = rescue_claims(session, node);
+    return Returned{executions, release_messages_of(session, node)};
   });
 }
 
@@ -76,13 +78,15 @@ RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence)
       const auto returned = rescue_from(node, beats);
       if (!returned) continue;
       ++report.nodes;
-      report.executions += *returned;
+      report.executions += returned->executions;
+      report.messages += returned->messages;
     } catch (const std::exception&) {
       // One that cannot be rescued from now does not stand in the way of the others.
       problem = std::current_exception();
     }
   }
   if (report.executions > 0) floor_.lower(Time{});
+  if (report.messages > 0) message_floor_.lower(Time{});
   if (problem && report.nodes == 0) std::rethrow_exception(problem);
   return report;
 }
@@ -108,9 +112,11 @@ void PostgresLeases::end(NodeId node) {
   (void)pool_.write([&](Session& session) {
     (void)session.run(lock_alone, node);
     (void)rescue_claims(session, node);
+    (void)release_messages_of(session, node);
     return session.run(sql, node).changed();
   });
   floor_.lower(Time{});
+  message_floor_.lower(Time{});
 }
 
 std::vector<NodeStatus> PostgresLeases::list() {

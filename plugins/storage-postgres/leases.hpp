@@ -12,9 +12,10 @@ namespace punctual::postgres {
 
 class PostgresLeases final : public Leases {
  public:
-  // `pool`: for heartbeats and what is as quick; `rescue_pool`: for what may take its time.
-  PostgresLeases(SessionPool& pool, SessionPool& rescue_pool, ClaimFloor& floor)
-      : pool_(pool), rescue_pool_(rescue_pool), floor_(floor) {}
+  // `pool`: for heartbeats and what is as quick; `rescue_pool`: for what may take its time. The floors are those of
+  // executions and of messages.
+  PostgresLeases(SessionPool& pool, SessionPool& rescue_pool, ClaimFloor& floor, ClaimFloor& message_floor)
+      : pool_(pool), rescue_pool_(rescue_pool), floor_(floor), message_floor_(message_floor) {}
 
   [[nodiscard]] std::optional<Time> database_time() override;
   [[nodiscard]] RescueReport acquire(const NodeInfo& node) override;
@@ -32,12 +33,17 @@ class PostgresLeases final : public Leases {
   // The nodes but `self` whose count has stood still since `silence` before `now`.
   [[nodiscard]] std::vector<std::pair<NodeId, std::int64_t>> silent_nodes(NodeId self, Time now, milliseconds silence);
 
+  struct Returned {
+    std::size_t executions = 0;
+    std::size_t messages = 0;
+  };
   // Whether this node had died at this count of heartbeats; if so, its claims have been returned.
-  [[nodiscard]] std::optional<std::size_t> rescue_from(NodeId node, std::int64_t beats);
+  [[nodiscard]] std::optional<Returned> rescue_from(NodeId node, std::int64_t beats);
 
   SessionPool& pool_;
   SessionPool& rescue_pool_;
   ClaimFloor& floor_;
+  ClaimFloor& message_floor_;
   std::mutex mutex_;
   std::map<NodeId, Heartbeat> seen_;  // guarded by mutex_
 };

@@ -4,6 +4,7 @@
 #include "directory.hpp"
 #include "execution_changes.hpp"
 #include "leases.hpp"
+#include "outbox.hpp"
 #include "punctual/host.hpp"
 #include "queue_store.hpp"
 #include "schedules.hpp"
@@ -33,6 +34,7 @@ class PostgresStore final : public Storage {
   PostgresStore(const Settings& settings, Host& host);
 
   [[nodiscard]] WorkStore& work() noexcept override { return work_; }
+  [[nodiscard]] Outbox& outbox() noexcept override { return outbox_; }
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
@@ -57,7 +59,9 @@ class PostgresStore final : public Storage {
   SessionPool lease_pool_;  // heartbeats never wait for anybody
   SessionPool upkeep_pool_;
   ClaimFloor floor_;
+  ClaimFloor message_floor_;
   PostgresWorkStore work_;
+  PostgresOutbox outbox_;
   PostgresLeases leases_;
   PostgresSignals signals_;
   PostgresTaskStore tasks_;

@@ -60,6 +60,7 @@ create table tasks (
   last_execution_status execution_status,
   tier "char" not null,
   enabled boolean not null,
+  failing boolean not null default false, -- the run that ended last failed
   notify_on_failure boolean,
   notify_on_recovery boolean,
   schedule_type text not null,
@@ -234,6 +235,27 @@ create table nodes (
 -- What a sync looks for.
 create index tasks_keep_cron_names on tasks_keep (organization_id, name)
   where schedule_type = 'cron' and deleted_at is null;
+
+-- What is still to be told about attempts that have ended. Small and ever changing.
+create table outbox (
+  id uuid primary key,
+  organization_id uuid not null,
+  task_id uuid not null,
+  execution_id uuid not null,
+  next_at timestamptz not null,
+  claim_token bigint, -- set exactly while claimed
+  node_id uuid,       -- set exactly while claimed
+  attempts integer not null default 0,
+  final boolean not null, -- the run has ended with that attempt
+  event text not null,
+  url text not null,
+  content bytea not null,
+  check ((claim_token is null) = (node_id is null))
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+create index outbox_due on outbox (next_at, id) where claim_token is null;
+create index outbox_due_by_organization on outbox (organization_id, next_at, id) where claim_token is null;
+create index outbox_claimed on outbox (node_id) where claim_token is not null;
 )sql";
 
 const std::array steps{&first_tables};

@@ -15,7 +15,7 @@ create or replace function settle_work(
   s_id uuid[], s_token bigint[], s_status text[], s_started timestamptz[], s_finished timestamptz[], s_code integer[],
   s_duration bigint[], s_error text[], s_headers bytea[], s_response bytea[], s_method text[], s_url text[],
   s_retry uuid[], s_retry_at timestamptz[], d_at timestamptz[], d_actor text[], d_action text[], d_subject text[],
-  d_detail text[])
+  d_detail text[], m_item bigint[], m_id uuid[], m_event text[], m_url text[], m_content bytea[])
 returns table (item bigint, outcome text)
 language plpgsql
 as $function$
@@ -148,12 +148,43 @@ begin
     end if;
   end if;
 
+  if cardinality(m_item) > 0 then
+    -- The state of the tasks is read under their locks, and in a statement of its own, so that it is the latest.
+    perform lock_tasks(v_task);
+    with ended as (
+      select ended.*, ended.status <> 'cancelled' and ended.ord <> all (v_retried) as ends_run
+      from unnest(v_ord, v_task, v_organization, v_finished, v_status)
+        as ended (ord, task_id, organization_id, finished, status)
+    ), recovered as (
+      select ord
+      from (
+        select run.ord, run.status,
+          coalesce(lag(run.status <> 'success') over (partition by run.task_id order by run.finished, run.ord),
+            task.failing) as was_failing
+        from ended run
+        join lateral (select failing from tasks where tasks.id = run.task_id limit 1) task on true
+        where run.ends_run) run
+      where run.status = 'success'
+        and run.was_failing
+    )
+    insert into outbox (id, organization_id, task_id, execution_id, next_at, final, event, url, content)
+    select told.id, ended.organization_id, ended.task_id, s_id[ended.ord], ended.finished, ended.ord <> all (v_retried),
+      told.event, told.url, told.content
+    from unnest(m_item, m_id, m_event, m_url, m_content) as told (ord, id, event, url, content)
+    join ended on ended.ord = told.ord
+    where told.event = 'execution.completed'
+      or (told.event = 'task.failed' and ended.ends_run and ended.status <> 'success')
+      or (told.event = 'task.recovered' and ended.ord in (select ord from recovered))
+    on conflict (id) do nothing;
+  end if;
+
   update tasks
   set last_execution_status = case
       when tasks.last_execution_at > folded.finished then tasks.last_execution_status
       else folded.status::execution_status
     end,
     last_execution_at = greatest(tasks.last_execution_at, folded.finished),
+    failing = coalesce(folded.failing, tasks.failing),
     next_run_at = case
       when tasks.schedule_type = 'cron' then tasks.next_run_at
       when tasks.deleted_at is null then (
@@ -163,7 +194,9 @@ begin
           and waits.status = 'pending')
     end
   from (
-    select task_id, max(finished) as finished, (array_agg(status order by finished desc, ord desc))[1] as status
+    select task_id, max(finished) as finished, (array_agg(status order by finished desc, ord desc))[1] as status,
+      (array_agg(status <> 'success' order by finished desc, ord desc)
+        filter (where status <> 'cancelled' and ord <> all (v_retried)))[1] as failing
     from unnest(v_task, v_finished, v_status, v_ord) as ended (task_id, finished, status, ord)
     where task_id is not null
     group by task_id
@@ -189,12 +222,30 @@ SettleOutcome outcome_named(std::string_view name) {
   return name == "cancelled" ? SettleOutcome::cancelled : SettleOutcome::settled_without_retry;
 }
 
+// The messages of all items, each with the number of its own.
+void add_messages(Parameters& parameters, std::span<const Settlement> batch) {
+  struct Told {
+    std::int64_t item = 0;
+    const NewMessage* message = nullptr;
+  };
+  std::vector<Told> told;
+  for (std::size_t at = 0; at < batch.size(); ++at) {
+    for (const NewMessage& message : batch[at].messages) told.push_back({static_cast<std::int64_t>(at) + 1, &message});
+  }
+  parameters.add_each(told, [](const Told& one) { return one.item; });
+  parameters.add_each(told, [](const Told& one) { return one.message->id; });
+  parameters.add_each(told, [](const Told& one) { return one.message->event; });
+  parameters.add_each(told, [](const Told& one) { return storable(one.message->url); });
+  parameters.add_each(told, [](const Told& one) { return Bytes{one.message->content}; });
+}
+
 }  // namespace
 
 std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlement> batch) {
   static const std::string sql = R"sql(
     select *
-    from settle_work($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19))sql";
+    from settle_work($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+      $22, $23, $24))sql";
   Parameters parameters;
   const auto add = [&](auto of) { parameters.add_each(batch, of); };
   const auto add_text = [&](auto of) {
@@ -228,6 +279,7 @@ std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlem
   add_audit(&AuditEntry::action);
   add_audit(&AuditEntry::subject);
   add_audit(&AuditEntry::detail);
+  add_messages(parameters, batch);
   const Rows rows = session.run(sql, parameters);
   std::vector<SettleOutcome> outcomes(batch.size(), SettleOutcome::settled);
   for (std::size_t row = 0; row < rows.size(); ++row) {

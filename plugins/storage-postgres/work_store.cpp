@@ -16,9 +16,11 @@ Histogram& call_seconds(Metrics& metrics, const char* name) {
 
 }  // namespace
 
-PostgresWorkStore::PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, Metrics& metrics)
+PostgresWorkStore::PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, ClaimFloor& message_floor,
+                                     Metrics& metrics)
     : pool_(pool),
       floor_(floor),
+      message_floor_(message_floor),
       insert_seconds_(call_seconds(metrics, "insert")),
       claim_seconds_(call_seconds(metrics, "claim")),
       settle_seconds_(call_seconds(metrics, "settle")),
@@ -87,6 +89,7 @@ std::vector<SettleOutcome> PostgresWorkStore::settle(std::span<const Settlement>
   }
   for (const Settlement& item : batch) {
     if (item.retry) floor_.lower(item.retry->scheduled_for);
+    if (!item.messages.empty()) message_floor_.lower(item.finished_at);
   }
   return outcomes;
 }

@@ -11,7 +11,8 @@ namespace punctual::postgres {
 
 class PostgresWorkStore final : public WorkStore {
  public:
-  PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, Metrics& metrics);
+  // The floors are those of executions and of messages.
+  PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, ClaimFloor& message_floor, Metrics& metrics);
 
   [[nodiscard]] std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override;
   [[nodiscard]] ClaimResult claim(const ClaimRequest& request) override;
@@ -29,6 +30,7 @@ class PostgresWorkStore final : public WorkStore {
 
   SessionPool& pool_;
   ClaimFloor& floor_;
+  ClaimFloor& message_floor_;
   Histogram& insert_seconds_;
   Histogram& claim_seconds_;
   Histogram& settle_seconds_;

@@ -25,7 +25,9 @@ Claimed read_claimed(Connection& connection, ExecutionId id, ClaimToken token) {
     select executions.run_id, executions.task_id, executions.organization_id, executions.attempt, executions.rescues,
       executions.scheduled_for, executions.queue, tasks.updated_at, tasks.method, tasks.url, tasks.headers, tasks.body,
       tasks.timeout_ms, tasks.schedule_type, tasks.retry_attempts, tasks.retry_delay_s, tasks.retry_max_delay_s,
-      tasks.expires_in_s, tasks.expected_status_codes, tasks.expected_body_pattern
+      tasks.expires_in_s, tasks.expected_status_codes, tasks.expected_body_pattern, tasks.callback_url,
+      tasks.on_failure_url, tasks.on_recovery_url,
+      iif(tasks.on_failure_url is null and tasks.on_recovery_url is null, '', tasks.name)
     from executions
     join tasks on tasks.id = executions.task_id
     where executions.id = ?1)sql",
@@ -56,6 +58,10 @@ Claimed read_claimed(Connection& connection, ExecutionId id, ClaimToken token) {
   read(claimed.expires_in);
   read(claimed.expected_status_codes);
   read(claimed.expected_body_pattern);
+  read(claimed.callback_url);
+  read(claimed.on_failure_url);
+  read(claimed.on_recovery_url);
+  read(claimed.task_name);
   return claimed;
 }
 

@@ -105,11 +105,13 @@ void mark_followed(Connection& connection, ExecutionId id) {
       .run();
 }
 
-void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at) {
+void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at,
+                    std::optional<bool> run_failed) {
   Query(connection, R"sql(
     update tasks
     set last_execution_status = iif(last_execution_at > ?2, last_execution_status, ?3),
       last_execution_at = max(coalesce(last_execution_at, ?2), ?2),
+      failing = coalesce(?4, failing),
       next_run_at = case
         when schedule_type = 'cron' then next_run_at
         when deleted_at is null then (
@@ -120,7 +122,7 @@ void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status,
             and finished_at is null)
       end
     where id = ?1)sql",
-        task, finished_at, status)
+        task, finished_at, status, run_failed)
       .run();
 }
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "executions.hpp"
+#include "outbox.hpp"
 
 namespace punctual::sqlite {
 namespace {
@@ -24,7 +25,7 @@ RescueReport return_all_claims(Connection& connection) {
   LineChanges lines(connection);
   for (const ClaimRef& claim : claims) (void)end_claim(connection, lines, claim, ClaimEnd::rescued);
   lines.refresh();
-  return {claims.size(), nodes.size()};
+  return {claims.size(), nodes.size(), release_all_messages(connection)};
 }
 
 }  // namespace

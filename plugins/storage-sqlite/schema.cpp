@@ -53,6 +53,7 @@ create table tasks (
   expires_in_s integer,
   notify_on_failure integer,
   notify_on_recovery integer,
+  failing integer not null default 0, -- the run that ended last failed
   method text not null,
   name text not null,
   url text not null,
@@ -206,6 +207,31 @@ create table queues (
 -- What a sync looks for.
 create index tasks_cron_names on tasks (organization_id, name)
   where schedule_type = 'cron' and deleted_at is null;
+
+-- What is still to be told about attempts that have ended.
+create table outbox (
+  id blob primary key not null,
+  organization_id blob not null,
+  task_id blob not null,
+  execution_id blob not null,
+  event text not null,
+  final integer not null, -- the run has ended with that attempt
+  attempts integer not null default 0,
+  next_at integer not null,
+  node_id blob,        -- set exactly while claimed
+  claim_token integer, -- set exactly while claimed
+  url text not null,
+  content text not null
+) strict;
+
+create index outbox_due on outbox (next_at)
+  where claim_token is null;
+
+create index outbox_due_of_organization on outbox (organization_id, next_at, id)
+  where claim_token is null;
+
+create index outbox_claimed on outbox (node_id)
+  where claim_token is not null;
 )sql";
 
 // Step n brings version n to n + 1.

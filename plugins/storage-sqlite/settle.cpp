@@ -3,6 +3,7 @@
 
 #include "executions.hpp"
 #include "hot_path.hpp"
+#include "outbox.hpp"
 #include "rows.hpp"
 
 namespace punctual::sqlite {
@@ -90,6 +91,36 @@ bool insert_retry(Connection& connection, LineChanges& lines, ExecutionId ended,
   return true;
 }
 
+// Whether the run failed that ended with this attempt; nullopt: none has.
+std::optional<bool> run_failed(const Finished& finished, bool retried) {
+  if (retried || finished.status == ExecutionStatus::cancelled) return std::nullopt;
+  return finished.status != ExecutionStatus::success;
+}
+
+// Whether the run of the task that ended last had failed.
+bool is_failing(Connection& connection, TaskId task) {
+  Query row(connection, R"sql(
+    select failing
+    from tasks
+    where id = ?1)sql",
+            task);
+  return row.next() && row.get<bool>(0);
+}
+
+// Before this end is folded into the task.
+void store_messages(Connection& connection, const Finished& finished, const Settlement& settlement, bool retried) {
+  const MessageSource source{finished.organization_id, finished.task_id, settlement.id, !retried,
+                             settlement.finished_at};
+  const auto failed = run_failed(finished, retried);
+  for (const NewMessage& message : settlement.messages) {
+    const bool tells = message.event == MessageEvent::execution_completed ||
+                       (message.event == MessageEvent::task_failed && failed == true) ||
+                       (message.event == MessageEvent::task_recovered && failed == false &&
+                        is_failing(connection, finished.task_id));
+    if (tells) insert_message(connection, source, message);
+  }
+}
+
 SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settlement& settlement) {
   const auto finished = finish_execution(connection, lines, settlement);
   if (!finished) return SettleOutcome::stale;
@@ -98,12 +129,16 @@ SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settl
     disable_task(connection, lines, finished->task_id, *settlement.disable, settlement.finished_at);
   }
   auto outcome = SettleOutcome::settled;
+  bool retried = false;
   if (finished->status != settlement.status) {
     outcome = SettleOutcome::cancelled;
-  } else if (settlement.retry && !insert_retry(connection, lines, settlement.id, *finished, *settlement.retry)) {
-    outcome = SettleOutcome::settled_without_retry;
+  } else if (settlement.retry) {
+    retried = insert_retry(connection, lines, settlement.id, *finished, *settlement.retry);
+    if (!retried) outcome = SettleOutcome::settled_without_retry;
   }
-  fold_into_task(connection, finished->task_id, finished->status, settlement.finished_at);
+  store_messages(connection, *finished, settlement, retried);
+  fold_into_task(connection, finished->task_id, finished->status, settlement.finished_at,
+                 run_failed(*finished, retried));
   return outcome;
 }
 

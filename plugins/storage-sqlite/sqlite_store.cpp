@@ -88,6 +88,7 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       readers_(with_cache(options.connection, reader_cache_kib), options.readers),
       page_readers_(with_cache(options.connection, reader_cache_kib), options.readers),
       work_(writer_),
+      outbox_(writer_, readers_),
       leases_(lock_path(options.connection), writer_, readers_),
       tasks_(writer_, readers_, page_readers_),
       queues_(writer_, page_readers_),

@@ -4,6 +4,7 @@
 #include "directory.hpp"
 #include "execution_changes.hpp"
 #include "leases.hpp"
+#include "outbox.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
 #include "queue_store.hpp"
@@ -39,6 +40,7 @@ class SqliteStore final : public Storage {
   SqliteStore(const Settings& settings, Host& host);
 
   [[nodiscard]] WorkStore& work() noexcept override { return work_; }
+  [[nodiscard]] Outbox& outbox() noexcept override { return outbox_; }
   [[nodiscard]] Leases& leases() noexcept override { return leases_; }
   [[nodiscard]] Signals& signals() noexcept override { return signals_; }
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
@@ -66,6 +68,7 @@ class SqliteStore final : public Storage {
   ReaderPool readers_;       // single rows
   ReaderPool page_readers_;  // lists, which may take long
   SqliteWorkStore work_;
+  SqliteOutbox outbox_;
   SqliteLeases leases_;
   SqliteSignals signals_;
   SqliteTaskStore tasks_;

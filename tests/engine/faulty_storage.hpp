@@ -10,8 +10,44 @@
 namespace punctual::testing {
 
 class FaultyStorage final : public Storage, private WorkStore, private TaskGroups, private Leases {
+// An outbox as FaultyStorage is a storage.
+class FaultyOutbox final : public Outbox {
  public:
-  explicit FaultyStorage(Storage& real) : real_(real) {}
+  explicit FaultyOutbox(Outbox& real) : real_(real) {}
+
+  void fail_settle(int times) { settle_failures_ = times; }
+  // The next results are stored, but whoever stores them is not told.
+  void lose_settle_answers(int times) { lost_settle_answers_ = times; }
+  // The next claims are stored, but whoever claims is not told.
+  void lose_claim_answers(int times) { lost_claim_answers_ = times; }
+
+  MessageClaims claim(const MessageRequest& request) override {
+    auto claims = real_.claim(request);
+    if (!claims.claimed.empty() && lost_claim_answers_ > 0 && lost_claim_answers_-- > 0) {
+      throw Timeout("told to lose the answer");
+    }
+    return claims;
+  }
+  std::size_t settle(std::span<const MessageResult> results) override {
+    if (settle_failures_ > 0 && settle_failures_-- > 0) throw Unavailable("told to fail");
+    const auto settled = real_.settle(results);
+    if (lost_settle_answers_ > 0 && lost_settle_answers_-- > 0) throw Timeout("told to lose the answer");
+    return settled;
+  }
+  void release(std::span<const MessageClaim> claims) override { real_.release(claims); }
+  std::vector<MessageClaim> held(NodeId node) override { return real_.held(node); }
+  std::size_t size(std::size_t limit) override { return real_.size(limit); }
+
+ private:
+  Outbox& real_;
+  std::atomic<int> settle_failures_{0};
+  std::atomic<int> lost_settle_answers_{0};
+  std::atomic<int> lost_claim_answers_{0};
+};
+
+class FaultyStorage final : public Storage, private WorkStore, private Leases {
+ public:
+  explicit FaultyStorage(Storage& real) : real_(real), outbox_(real.outbox()) {}
 
   void fail_settle(int times) { settle_failures_ = times; }
   void fail_insert(int times) { insert_failures_ = times; }
@@ -27,7 +63,10 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   // The next heartbeat is answered with: you are dead.
   void lose_lease() { lose_lease_ = true; }
 
+  FaultyOutbox& faulty_outbox() { return outbox_; }
+
   WorkStore& work() noexcept override { return *this; }
+  Outbox& outbox() noexcept override { return outbox_; }
   Leases& leases() noexcept override { return *this; }
   Signals& signals() noexcept override { return real_.signals(); }
   TaskStore& tasks() noexcept override { return real_.tasks(); }
@@ -80,6 +119,7 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   std::vector<NodeStatus> list() override { return real_.leases().list(); }
 
   Storage& real_;
+  FaultyOutbox outbox_;
   std::atomic<int> settle_failures_{0};
   std::atomic<int> insert_failures_{0};
   std::atomic<int> lost_answers_{0};

@@ -85,6 +85,10 @@ TEST_CASE_METHOD(StorageFixture, "a claim brings everything that is needed to de
   CHECK(claimed.expected_status_codes == spec.expected_status_codes);
   CHECK(claimed.expected_body_pattern == spec.expected_body_pattern);
   CHECK(claimed.queue == spec.queue);
+  CHECK(claimed.callback_url == spec.callback_url);
+  CHECK(claimed.on_failure_url == spec.on_failure_url);
+  CHECK(claimed.on_recovery_url == spec.on_recovery_url);
+  CHECK(claimed.task_name == spec.name);
   CHECK(claimed.signing_secrets == std::vector<std::string>{"whsec_new", "whsec_old"});
 }
 

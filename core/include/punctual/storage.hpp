@@ -20,6 +20,7 @@
 
 #include "punctual/ids.hpp"
 #include "punctual/model.hpp"
+#include "punctual/outbox.hpp"
 #include "punctual/time.hpp"
 
 namespace punctual {
@@ -101,6 +102,10 @@ struct Claimed {
   std::optional<std::string> queue;
   std::vector<std::string> signing_secrets;  // the organisation's, newest first
   bool capped = false;  // its organisation may run only so many at once: its end may make room for another
+  std::optional<std::string> callback_url;
+  std::optional<std::string> on_failure_url;
+  std::optional<std::string> on_recovery_url;
+  std::string task_name;  // empty unless on_failure_url or on_recovery_url is set
 };
 
 // How many of one organisation a claim may bring.
@@ -166,6 +171,11 @@ struct Settlement {
   std::optional<Retry> retry;
   // Set: the task is disabled (its pending executions are cancelled) and this line is written to the audit log.
   std::optional<AuditEntry> disable;
+  // What may be told of this end. Stored in the outbox, due at finished_at: execution_completed always; task_failed when it
+  // is the end of its run (no retry was stored) and it is failed, timeout or missed; task_recovered when it is a success and
+  // the run of the task that ended before it had failed in that way. The runs of a task end in the order in which their
+  // last results are stored, in one batch in that of finished_at; one whose last attempt was cancelled does not count.
+  std::vector<NewMessage> messages;
 };
 
 enum class SettleOutcome : std::uint8_t {
@@ -222,6 +232,7 @@ struct NodeInfo {
 struct RescueReport {
   std::size_t executions = 0;  // returned to pending
   std::size_t nodes = 0;       // found dead
+  std::size_t messages = 0;    // of the outbox, given back
 };
 
 // A server that has a lease.
@@ -231,6 +242,7 @@ struct NodeStatus {
   std::size_t claims = 0;
 };
 
+// Claims are those of executions and those of messages in the outbox.
 class Leases {
  public:
   virtual ~Leases() = default;
@@ -250,7 +262,7 @@ class Leases {
   // heartbeat: no two clocks are compared.
   [[nodiscard]] virtual RescueReport rescue(NodeId self, Time now, milliseconds silence) = 0;
 
-  // The claims stored under this lease.
+  // The claims of executions stored under this lease.
   [[nodiscard]] virtual std::vector<ClaimRef> held(NodeId node) = 0;
 
   // Ends the lease; its claims must have been settled or released.
@@ -507,6 +519,7 @@ class Storage {
   virtual ~Storage() = default;
 
   [[nodiscard]] virtual WorkStore& work() noexcept = 0;
+  [[nodiscard]] virtual Outbox& outbox() noexcept = 0;
   [[nodiscard]] virtual Leases& leases() noexcept = 0;
   [[nodiscard]] virtual Signals& signals() noexcept = 0;
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;

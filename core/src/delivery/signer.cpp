@@ -90,6 +90,34 @@ bool is_json(std::string_view text) {
   return !error && read == text.size();
 }
 
+// What a request is about, and what its signatures cover.
+struct Signed {
+  std::string id;  // webhook-id
+  TaskId task;
+  ExecutionId execution;
+  std::span<const std::string> secrets;
+  std::string_view body;
+};
+
+Headers signed_headers(const Signed& what, Time now, bool compat_headers) {
+  const auto timestamp = std::to_string(std::chrono::floor<seconds>(now).time_since_epoch().count());
+  Headers out{{"User-Agent", "Punctual/" PUNCTUAL_VERSION},
+              {"webhook-id", what.id},
+              {"webhook-timestamp", timestamp},
+              {"Punctual-Task-Id", what.task.text()},
+              {"Punctual-Execution-Id", what.execution.text()}};
+  auto signatures = webhook_signature(what.secrets, what.id, timestamp, what.body);
+  if (!signatures.empty()) out.emplace_back("webhook-signature", std::move(signatures));
+  if (compat_headers) {
+    out.emplace_back("X-Runlater-Task-Id", what.task.text());
+    out.emplace_back("X-Runlater-Execution-Id", what.execution.text());
+    if (!what.secrets.empty()) {
+      out.emplace_back("X-Runlater-Signature", "sha256=" + hex(hmac_sha256(what.secrets.front(), {what.body})));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string webhook_signature(std::span<const std::string> secrets, std::string_view id, std::string_view timestamp,
@@ -106,25 +134,10 @@ std::string webhook_signature(std::span<const std::string> secrets, std::string_
 
 Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers) {
   const std::string_view body = carries_body(claimed.method) ? std::string_view(claimed.body) : std::string_view();
-  const auto run = claimed.run_id.text();
-  const auto timestamp = std::to_string(std::chrono::floor<seconds>(now).time_since_epoch().count());
-
-  Headers ours{{"User-Agent", "Punctual/" PUNCTUAL_VERSION},
-               {"webhook-id", run},
-               {"webhook-timestamp", timestamp},
-               {"Punctual-Task-Id", claimed.task_id.text()},
-               {"Punctual-Execution-Id", claimed.id.text()},
-               {"Punctual-Attempt", std::to_string(claimed.attempt)},
-               {"Punctual-Scheduled-For", format_rfc3339(claimed.scheduled_for)}};
-  auto signatures = webhook_signature(claimed.signing_secrets, run, timestamp, body);
-  if (!signatures.empty()) ours.emplace_back("webhook-signature", std::move(signatures));
-  if (compat_headers) {
-    ours.emplace_back("X-Runlater-Task-Id", claimed.task_id.text());
-    ours.emplace_back("X-Runlater-Execution-Id", claimed.id.text());
-    if (!claimed.signing_secrets.empty()) {
-      ours.emplace_back("X-Runlater-Signature", "sha256=" + hex(hmac_sha256(claimed.signing_secrets.front(), {body})));
-    }
-  }
+  Headers ours = signed_headers({claimed.run_id.text(), claimed.task_id, claimed.id, claimed.signing_secrets, body}, now,
+                                compat_headers);
+  ours.emplace_back("Punctual-Attempt", std::to_string(claimed.attempt));
+  ours.emplace_back("Punctual-Scheduled-For", format_rfc3339(claimed.scheduled_for));
   if (!body.empty() && !has(claimed.headers, "Content-Type")) {
     ours.emplace_back("Content-Type", is_json(body) ? "application/json" : "text/plain");
   }
@@ -135,6 +148,13 @@ Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers) 
     if (!has(ours, header.first)) out.push_back(header);
   }
   out.insert(out.end(), std::make_move_iterator(ours.begin()), std::make_move_iterator(ours.end()));
+  return out;
+}
+
+Headers message_headers(const ClaimedMessage& message, std::string_view body, Time now, bool compat_headers) {
+  Headers out = signed_headers({message.id.text(), message.task_id, message.execution_id, message.signing_secrets, body},
+                               now, compat_headers);
+  out.emplace_back("Content-Type", "application/json");
   return out;
 }
 

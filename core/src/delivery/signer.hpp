@@ -1,4 +1,4 @@
-// Signer: the headers of one attempt, with the signatures by which a receiver knows that it comes from here.
+// Signer: the headers of one attempt or one message, with the signatures by which a receiver knows that it comes from here.
 // Pure functions; any thread.
 #pragma once
 
@@ -20,6 +20,11 @@ namespace punctual {
 // none. A body without Content-Type gets application/json when it is JSON, else text/plain. `compat_headers` adds the
 // X-Runlater-… headers, signed with the newest secret.
 [[nodiscard]] Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers);
+
+// The complete headers of a message of the outbox, POSTed at `now` with this JSON as its body: webhook-id is the message's
+// own, the rest as above.
+[[nodiscard]] Headers message_headers(const ClaimedMessage& message, std::string_view body, Time now,
+                                      bool compat_headers);
 
 // The value of webhook-signature for one message (Standard Webhooks): for each secret "v1," and the base64 of the HMAC-SHA256
 // over "id.timestamp.body", with a space between them. `timestamp` is in Unix seconds. A secret is "whsec_" and its key in

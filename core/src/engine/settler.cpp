@@ -1,6 +1,7 @@
 #include "engine/settler.hpp"
 
 #include "delivery/backoff.hpp"
+#include "delivery/messages.hpp"
 #include "delivery/response_text.hpp"
 #include "delivery/verdict.hpp"
 #include "engine/transient.hpp"
@@ -11,6 +12,16 @@ namespace {
 // A lost attempt may never have been sent, so it is followed by one more even where the task allows no retries.
 int attempts_after_first(const Ended& ended) {
   return ended.why == Ended::Why::lost ? std::max(1, ended.claimed->retry_attempts) : ended.claimed->retry_attempts;
+}
+
+// What goes into one transaction: so many results, and responses of so many bytes.
+std::vector<Ended>::iterator end_of_transaction(std::vector<Ended>::iterator begin, std::vector<Ended>::iterator end) {
+  constexpr std::ptrdiff_t most_results = 512;
+  constexpr std::size_t most_bytes = std::size_t{16} << 20;
+  std::size_t bytes = 0;
+  auto at = begin;
+  while (at != end && at - begin < most_results && bytes < most_bytes) bytes += (at++)->outcome.body.size();
+  return at;
 }
 
 }  // namespace
@@ -58,12 +69,10 @@ void Settler::run() {
       batch.swap(state->waiting);
       metrics_.settle_queue.set(0);
     }
-    // Bounds one transaction.
-    static constexpr std::size_t max_batch = 512;
-    for (std::size_t first = 0; first < batch.size(); first += max_batch) {
-      const auto begin = batch.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto end = batch.begin() + static_cast<std::ptrdiff_t>(std::min(batch.size(), first + max_batch));
+    for (auto begin = batch.begin(); begin != batch.end();) {
+      const auto end = end_of_transaction(begin, batch.end());
       store({std::make_move_iterator(begin), std::make_move_iterator(end)});
+      begin = end;
     }
   }
 }
@@ -82,6 +91,7 @@ void Settler::store(const std::vector<Ended>& batch) {
     }
     settlements.push_back(settlement(ended));
     const auto& last = settlements.back();
+    if (!last.messages.empty()) settled.told = true;
     if (last.retry) settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.retry->scheduled_for);
     if (claimed.queue || claimed.capped)
       settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.finished_at);
@@ -166,6 +176,7 @@ Settlement Settler::settlement(const Ended& ended) {
     out.retry = Retry{ids_.next<ExecutionId>(out.finished_at),
                       retry_time(claimed, policy, verdict.retry_after, out.finished_at, chance)};
   }
+  out.messages = messages_about(claimed, out);
   return out;
 }
 

@@ -38,6 +38,7 @@ class Settler {
   struct Settled {
     std::vector<ClaimRef> claims;  // which have ended
     std::optional<Time> next_due;  // the earliest retry, or now when a queue or a capped organisation may go on
+    bool told = false;             // messages may have been stored in the outbox
   };
   using OnSettled = std::function<void(const Settled&)>;
 

@@ -17,6 +17,7 @@ void TaskEngine::start() {
   parts_->storage.signals().listen([this](const Signal& signal) { parts_->on_signal(signal); });
   parts_->settler.start();
   parts_->dispatcher.start();
+  parts_->courier.start();
   parts_->cron.start();
   parts_->keeper.start();
   parts_->housekeeping.start();
@@ -31,6 +32,7 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   };
   parts_->cron.stop();
   parts_->dispatcher.stop();
+  parts_->courier.stop_claiming();
   parts_->give_back(parts_->held.suspend());
   if (parts_->started) parts_->storage.signals().send({Signal::Kind::due, parts_->clock.now(), {}, std::nullopt});
   for (Transport* transport : parts_->transports) transport->drain(left());
@@ -40,6 +42,7 @@ void TaskEngine::drain(milliseconds limit) noexcept {
     parts_->host.log(LogLevel::warn, "some executions were still under way at the end of the shutdown");
   }
   parts_->settler.stop(to_store);
+  parts_->courier.stop(to_store);
   parts_->housekeeping.stop();
   parts_->keeper.stop();
   parts_->storage.signals().stop_listening();

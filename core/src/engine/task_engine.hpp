@@ -27,12 +27,14 @@ struct EngineSettings {
   int retry_jitter_percent = 20;
   bool retry_client_errors = false;
   bool compat_headers = true;
+  std::size_t max_callbacks_in_flight = 1000;  // of this node
+  milliseconds callback_timeout{10000};        // of one attempt
 
   // From the host's settings, as declared by engine_settings().
   [[nodiscard]] static EngineSettings read(const Settings& settings);
 };
 
-// The settings the engine understands (engine.*, retry.*, delivery.compat_headers, delivery.retry_client_errors).
+// The settings the engine understands (engine.*, retry.*, some of delivery.*).
 [[nodiscard]] std::span<const punctual_setting> engine_settings();
 
 class TaskEngine final : public Engine {

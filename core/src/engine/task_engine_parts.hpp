@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "engine/courier.hpp"
 #include "engine/cron_materializer.hpp"
 #include "engine/database_clock.hpp"
 #include "engine/dispatcher.hpp"
@@ -48,6 +49,7 @@ struct TaskEngine::Parts {
   Dispatcher dispatcher;
   Sender sender;
   Settler settler;
+  Courier courier;
   CronMaterializer cron;
   LeaseKeeper keeper;
   Housekeeping housekeeping;
@@ -75,14 +77,22 @@ struct TaskEngine::Parts {
                [this](Ended ended) { settler.finish(std::move(ended)); }),
         settler(storage.work(), clock, host, ids, metrics, settings,
                 [this](const Settler::Settled& settled) { after_settling(settled); }),
+        courier(storage.outbox(), lease, sender, clock, host, ids, metrics, settings),
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
         keeper(
             storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
-            [this] { dispatcher.wake(clock.now()); }, [this] { abort_cancelled(); }),
+            [this] { look_for_work(); }, [this] { abort_cancelled(); }),
         housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
+
+  // Something may have become claimable that others had claimed.
+  void look_for_work() {
+    dispatcher.wake(clock.now());
+    courier.wake(clock.now());
+  }
 
   void after_settling(const Settler::Settled& settled) {
     held.settled(settled.claims);
+    if (settled.told) courier.wake(clock.now());
     if (!dispatcher.keeps_up()) {
       dispatcher.wake(clock.now());
     } else if (settled.next_due) {

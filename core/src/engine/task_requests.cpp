@@ -25,6 +25,10 @@ Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
   out.expires_in = spec.expires_in;
   out.expected_status_codes = std::move(spec.expected_status_codes);
   out.expected_body_pattern = std::move(spec.expected_body_pattern);
+  if (spec.on_failure_url || spec.on_recovery_url) out.task_name = std::move(spec.name);
+  out.callback_url = std::move(spec.callback_url);
+  out.on_failure_url = std::move(spec.on_failure_url);
+  out.on_recovery_url = std::move(spec.on_recovery_url);
   out.signing_secrets = principal.signing_secrets;
   return out;
 }

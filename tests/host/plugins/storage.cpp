@@ -10,6 +10,7 @@ class ForgetfulStorage final : public Storage {
   ForgetfulStorage(const Settings& settings, Host& host) { host.log(LogLevel::info, settings.string("storage.url")); }
 
   WorkStore& work() noexcept override { std::terminate(); }
+  Outbox& outbox() noexcept override { std::terminate(); }
   Leases& leases() noexcept override { std::terminate(); }
   Signals& signals() noexcept override { std::terminate(); }
   TaskStore& tasks() noexcept override { std::terminate(); }

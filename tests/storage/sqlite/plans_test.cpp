@@ -86,11 +86,16 @@ struct PlansFixture {
     settlement.token = ClaimToken{7};
     settlement.finished_at = now;
     settlement.retry = Retry{id_of<ExecutionId>(21), now};
+    settlement.messages = {{id_of<MessageId>(1), MessageEvent::execution_completed, "", ""}};
     (void)store.work().settle({&settlement, 1});
     settlement.id = claimed.at(2).id;
     settlement.retry.reset();
     settlement.disable = audit;
+    settlement.status = ExecutionStatus::success;
+    settlement.messages = {{id_of<MessageId>(2), MessageEvent::execution_completed, "", ""},
+                           {id_of<MessageId>(3), MessageEvent::task_recovered, "", ""}};
     (void)store.work().settle({&settlement, 1});
+    send();
     const auto listed = store.tasks().list({organization}).items;
     for (const Task& task : listed) {
       TaskUpdate update{task, task.updated_at, PendingChange::move, now + 1s};
@@ -155,7 +160,21 @@ struct PlansFixture {
     (void)store.execution_changes().retry_many(write, filter, {&id, 1}, now, count);
   }
 
+  void send() {
+    const auto claimed = store.outbox().claim({node, ClaimToken{9}, now, 10, 10, {}}).claimed;
+    REQUIRE(claimed.size() == 2);
+    const MessageClaim released{claimed.at(0).id, ClaimToken{9}};
+    store.outbox().release({&released, 1});
+    MessageResult result{{claimed.at(1).id, ClaimToken{9}}, now};
+    REQUIRE(store.outbox().settle({&result, 1}) == 1);
+    result.retry_at.reset();
+    store.outbox().settle({&result, 1});
+    (void)store.leases().acquire({node, "host", 1, now});
+  }
+
   void read() {
+    (void)store.outbox().held(node);
+    (void)store.outbox().size(1);
     TaskQuery tasks{organization};
     tasks.after = TaskCursor{now, now, {}};
     (void)store.tasks().list(tasks);
@@ -233,6 +252,8 @@ bool is_meant(const std::string& step) {
       "SCAN executions USING INDEX executions_due",   // the earliest pending one
       "SCAN lines USING COVERING INDEX lines_ready",  // the earliest head
       "SCAN tasks USING INDEX tasks_scheduled",       // schedules in order of their next run
+      "SCAN outbox USING INDEX outbox_due",           // the earliest message
+      "SCAN outbox USING COVERING INDEX sqlite_autoindex_outbox_1",  // counting them
       "SCAN waiting",                                 // the organisations found so far
       "SCAN CONSTANT ROW"};
   return meant.contains(step);
@@ -262,6 +283,8 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
   for (const auto* expected : {
            "SEARCH executions USING INDEX executions_due (scheduled_for<?)",
            "SEARCH lines USING COVERING INDEX lines_ready (ready_at<?)",
+           "SEARCH outbox USING INDEX outbox_due_of_organization (organization_id=? AND next_at<?)",
+           "SEARCH outbox USING INDEX outbox_claimed (node_id=?)",
            // Turns: the organisations one after the other, and the first of each.
            "SEARCH executions USING INDEX executions_due_of_organization (organization_id>?)",
            "SEARCH executions USING INDEX executions_due_of_organization (organization_id=? AND scheduled_for<?)",
