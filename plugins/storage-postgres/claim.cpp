@@ -10,8 +10,9 @@ namespace punctual::postgres {
 // - Lines: their rows in `queues` are locked, passing over those that another server works on; when there are too many, those
 //   of each organisation in turn. Then, in a statement of its
 //   own and so with a snapshot that has all that was committed before the lock, the first rows of each line: those that run
-//   or wait for a retry come first, so nothing behind them is looked at.
-// - Everything else straight from the index of due executions, when all that is due fits and nothing limits it.
+//   or wait for a retry come first, so nothing behind them is looked at. One that is held for its host keeps its place there.
+// - Everything else straight from the index of due executions, where what is held is not, when all that is due fits and
+//   nothing limits it.
 // - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, from
 //   the one behind the last that had a turn until there are as many as places, and each gives its earliest. Those with a
 //   cap have their count locked first, and give only what is due by now.
@@ -130,7 +131,7 @@ begin
     into v_head_id, v_head_organization, v_head_due
     from unnest(v_line_organization, v_line_name, v_line_concurrency) as line (organization_id, name, concurrency)
     cross join lateral (
-      select waits.id, waits.organization_id, waits.status, waits.scheduled_for
+      select waits.id, waits.organization_id, waits.status, waits.scheduled_for, waits.held_host
       from executions_keep waits
       where waits.organization_id = line.organization_id
         and waits.queue = line.name
@@ -138,6 +139,7 @@ begin
       order by waits.holds desc, waits.line_at, waits.line_seq
       limit line.concurrency) head
     where head.status = 'pending'
+      and head.held_host is null
       and head.scheduled_for <= p_now;
   end if;
 
@@ -149,6 +151,7 @@ begin
     from executions_keep
     where status = 'pending'
       and queue is null
+      and held_host is null
       and scheduled_for >= p_floor
       and scheduled_for <= p_horizon
     order by scheduled_for
@@ -164,6 +167,7 @@ begin
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.scheduled_for >= p_floor
           and due.scheduled_for <= p_horizon
           -- Asked again: what has a cap may have been stored since the look above.
@@ -203,6 +207,7 @@ begin
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.organization_id > found.organization_id
           and due.organization_id <= case when found.wrapped then p_after else v_last_organization end
           and due.scheduled_for >= p_floor
@@ -214,6 +219,7 @@ begin
         where not found.wrapped
           and due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.organization_id <= p_after
           and due.scheduled_for >= p_floor
         order by due.organization_id, due.scheduled_for
@@ -282,6 +288,7 @@ begin
           from executions_keep waits
           where waits.status = 'pending'
             and waits.queue is null
+            and waits.held_host is null
             and waits.organization_id = room.organization_id
             and waits.scheduled_for >= p_floor
             and waits.scheduled_for <= case when room.organization_id = any (v_capped) then p_now else p_horizon end
@@ -327,10 +334,11 @@ begin
     update queues
     set ready_at = looked_at.next_at
     from (
-      select line.organization_id, line.name, min(head.scheduled_for) filter (where head.status = 'pending') as next_at
+      select line.organization_id, line.name,
+        min(head.scheduled_for) filter (where head.status = 'pending' and head.held_host is null) as next_at
       from unnest(v_line_organization, v_line_name, v_line_concurrency) as line (organization_id, name, concurrency)
       left join lateral (
-        select waits.status, waits.scheduled_for
+        select waits.status, waits.scheduled_for, waits.held_host
         from executions_keep waits
         where waits.organization_id = line.organization_id
           and waits.queue = line.name
@@ -348,6 +356,7 @@ begin
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.scheduled_for >= p_floor
         order by due.scheduled_for
         limit 1),

@@ -88,6 +88,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       tasks_(work_pool_, page_pool_, floor_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
-      maintenance_(upkeep_pool_, options.session) {}
+      maintenance_(upkeep_pool_, options.session),
+      hosts_(work_pool_, floor_) {}
 
 }  // namespace punctual::postgres

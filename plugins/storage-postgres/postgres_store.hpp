@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "host_states.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
 #include "schedules.hpp"
@@ -36,6 +37,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
+  [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
 
  private:
   struct Options {
@@ -58,6 +60,7 @@ class PostgresStore final : public Storage {
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;
+  PostgresHostStates hosts_;
 };
 
 }  // namespace punctual::postgres

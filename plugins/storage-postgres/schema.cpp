@@ -115,6 +115,8 @@ create table executions (
   by_schedule boolean not null, -- made by a cron schedule
   counted boolean not null default false, -- among those of its organisation that caps.used counts
   queue text,
+  held_host text,         -- waits until this host opens, …
+  hold_ends timestamptz,  -- … or until then
   request_method text,
   request_url text,
   error_message text,
@@ -133,10 +135,15 @@ create index executions_listed on executions (organization_id, scheduled_for des
 create index executions_of_task on executions (task_id, scheduled_for desc, id desc);
 create index executions_claimed on executions (node_id) where status = 'running';
 
+-- What is held is in neither, so that a claim does not walk over it.
 create index executions_keep_due on executions_keep (scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
 create index executions_keep_due_by_organization on executions_keep (organization_id, scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
+create index executions_keep_held on executions_keep (organization_id, held_host, scheduled_for, id)
+  where status = 'pending' and held_host is not null;
+create index executions_keep_hold_ends on executions_keep (hold_ends)
+  where status = 'pending' and hold_ends is not null;
 create index executions_keep_lines on executions_keep (organization_id, queue, holds desc, line_at, line_seq)
   where queue is not null and status in ('pending', 'running');
 create index executions_keep_live on executions_keep (task_id)
@@ -201,6 +208,22 @@ create table nodes (
   beats bigint not null default 0,
   beat_at timestamptz not null default clock_timestamp() -- for people to read
 ) with (fillfactor = 20);
+
+-- Hosts that something is the matter with (HostState in punctual/hosts.hpp).
+create table hosts (
+  organization_id uuid not null,
+  name text not null,
+  until timestamptz not null,
+  trial_until timestamptz not null,
+  next_at timestamptz not null,
+  trial uuid,
+  openings integer not null,
+  pace integer not null,
+  phase text not null,
+  primary key (organization_id, name)
+) with (fillfactor = 50);
+
+create index hosts_due on hosts (next_at);
 )sql";
 
 const std::array steps{&first_tables};

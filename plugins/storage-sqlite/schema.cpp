@@ -86,6 +86,8 @@ create table executions (
   holds integer not null, -- has been claimed or is a retry: first in its line
   by_schedule integer not null, -- made by a cron schedule
   queue text,
+  held_host text,    -- waits until this host opens, …
+  hold_ends integer, -- … or until then
   started_at integer,
   finished_at integer,
   status_code integer,
@@ -95,8 +97,9 @@ create table executions (
   check ((claim_token is not null) = (status = 'running'))
 ) strict, without rowid;
 
+-- What is held is not in it, so that a claim does not walk over it.
 create index executions_due on executions (scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
 
 create index executions_in_line on executions (organization_id, queue, status, holds desc, scheduled_for, id)
   where finished_at is null and queue is not null;
@@ -117,7 +120,8 @@ create table responses (
   body text
 ) strict, without rowid;
 
--- The lines of queued executions whose head may be claimed, at ready_at. A busy or empty line has no row.
+-- The lines of queued executions whose head may be claimed, at ready_at. A busy or empty line has no row, nor has one whose
+-- head is held for its host.
 create table lines (
   organization_id blob not null,
   queue text not null,
@@ -155,7 +159,7 @@ constexpr const char* caps_turns_and_retention = R"sql(
 alter table organizations add column max_concurrent integer;
 
 create index executions_due_of_organization on executions (organization_id, scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
 
 -- With the status, so that counting needs no rows.
 create index executions_running on executions (organization_id, status)
@@ -168,6 +172,28 @@ create index tasks_deleted on tasks (deleted_at)
   where deleted_at is not null;
 
 create index lines_ready_of_organization on lines (organization_id, ready_at, head_id);
+
+-- Hosts that something is the matter with (HostState in punctual/hosts.hpp).
+create table hosts (
+  organization_id blob not null,
+  name text not null,
+  phase text not null,
+  until integer not null,
+  openings integer not null,
+  trial blob,
+  trial_until integer not null,
+  pace integer not null,
+  next_at integer not null,
+  primary key (organization_id, name)
+) strict, without rowid;
+
+create index hosts_due on hosts (next_at);
+
+create index executions_held on executions (organization_id, held_host, scheduled_for, id)
+  where held_host is not null and status = 'pending';
+
+create index executions_hold_ends on executions (hold_ends)
+  where hold_ends is not null and status = 'pending';
 )sql";
 
 // Step n brings version n to n + 1.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "directory.hpp"
+#include "host_states.hpp"
 #include "leases.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
@@ -42,6 +43,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
+  [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
 
   // For tests of this backend alone.
   [[nodiscard]] Writer& writer() noexcept { return writer_; }
@@ -66,6 +68,7 @@ class SqliteStore final : public Storage {
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
   SqliteMaintenance maintenance_;
+  SqliteHostStates hosts_;
 };
 
 }  // namespace punctual::sqlite

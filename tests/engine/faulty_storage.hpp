@@ -33,6 +33,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
+  HostStates& hosts() noexcept override { return real_.hosts(); }
 
  private:
   std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {

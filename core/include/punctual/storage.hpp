@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "punctual/hosts.hpp"
 #include "punctual/ids.hpp"
 #include "punctual/model.hpp"
 #include "punctual/time.hpp"
@@ -124,7 +125,7 @@ struct ClaimRequest {
 struct ClaimResult {
   std::vector<Claimed> claimed;  // ordered by scheduled_for, then id
   // When the earliest execution that is pending after this claim is due. A queued one that must wait for its line does not
-  // count: settling the one before it is what makes it claimable. What a cap, a share or another server's claim under way
+  // count: settling the one before it is what makes it claimable. Nor does one that is held for its host. What a cap, a share or another server's claim under way
   // holds back may count. nullopt: nothing is pending.
   std::optional<Time> next_due;
 };
@@ -186,8 +187,10 @@ class WorkStore {
   // first; when more is due than `limit`, organisations take turns. An organisation with a cap never has more running than
   // that, on all servers together.
   //
+  // What is held for its host (HostStates) is not claimed.
+  //
   // Executions with a queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is
-  // claimed, never while another of the line is running; a waiting retry is the head of its line. Where several servers
+  // claimed, never while another of the line is running; a waiting retry is the head of its line, a held head stays it. Where several servers
   // store work, what is due when it is stored takes its place behind what was so stored before, whatever their clocks say.
   [[nodiscard]] virtual ClaimResult claim(const ClaimRequest& request) = 0;
 
@@ -259,6 +262,7 @@ struct Signal {
   enum class Kind : std::uint8_t {
     due,     // there is work due at `due` that the sender will not take
     recall,  // whoever has claims of this task that are not sent gives them back, and marks those that are as started
+    hosts,   // the states of hosts have changed
   };
   Kind kind = Kind::due;
   Time due;
@@ -335,7 +339,7 @@ struct TaskWrite {
 };
 
 enum class PendingChange : std::uint8_t {
-  keep,    // executions stay as they are (but lose their claim, so that the new values are read)
+  keep,    // executions stay as they are (but lose their claim and are not held, so that the new values are read)
   move,    // the pending execution is moved to `move_to`; none is pending: `conflict`
   forget,  // executions that a cron schedule made and that are not yet due are deleted
 };
@@ -353,6 +357,7 @@ struct TaskWriteOutcome {
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
   std::vector<ClaimRef> revoked;  // claims that are void now
+  bool let_go = false;            // what was held for its host may be claimed now
 };
 
 class TaskStore {
@@ -499,6 +504,7 @@ class Storage {
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;
+  [[nodiscard]] virtual HostStates& hosts() noexcept = 0;
 };
 
 }  // namespace punctual

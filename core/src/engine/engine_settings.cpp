@@ -8,7 +8,7 @@ namespace {
 constexpr milliseconds minute{60'000};
 constexpr milliseconds year = std::chrono::duration_cast<milliseconds>(std::chrono::days{366});
 
-constexpr std::array<punctual_setting, 13> declared{{
+constexpr std::array<punctual_setting, 14> declared{{
     {"engine.max_in_flight", PUNCTUAL_INTEGER, "10000",
      "Executions this server holds at once, sent or waiting for their second."},
     {"engine.claim_batch", PUNCTUAL_INTEGER, "1000", "Executions claimed in one round trip."},
@@ -26,6 +26,8 @@ constexpr std::array<punctual_setting, 13> declared{{
     {"delivery.retry_client_errors", PUNCTUAL_BOOLEAN, "false",
      "Retry after any 4xx reply, not only 408, 409, 425 and 429."},
     {"delivery.compat_headers", PUNCTUAL_BOOLEAN, "true", "Send the X-Runlater-* headers beside the standard ones."},
+    {"delivery.host_limits", PUNCTUAL_BOOLEAN, "true",
+     "Leave alone for a while a host that fails three times in a row or answers 429."},
 }};
 
 // Refuses what would make the engine misbehave rather than correcting it in silence.
@@ -69,6 +71,7 @@ EngineSettings EngineSettings::read(const Settings& settings) {
   out.retry_jitter_percent = static_cast<int>(at_least(settings, "retry.jitter_percent", 0, 100));
   out.retry_client_errors = settings.boolean("delivery.retry_client_errors");
   out.compat_headers = settings.boolean("delivery.compat_headers");
+  out.host_limits = settings.boolean("delivery.host_limits");
   return out;
 }
 

@@ -16,13 +16,14 @@ int attempts_after_first(const Ended& ended) {
 }  // namespace
 
 Settler::Settler(WorkStore& store, Clock& clock, Host& host, IdGenerator& ids, EngineMetrics& metrics,
-                 const EngineSettings& settings, OnSettled on_settled)
+                 const EngineSettings& settings, OnVerdict on_verdict, OnSettled on_settled)
     : store_(store),
       clock_(clock),
       host_(host),
       ids_(ids),
       metrics_(metrics),
       settings_(settings),
+      on_verdict_(std::move(on_verdict)),
       on_settled_(std::move(on_settled)) {}
 
 Settler::~Settler() { stop(milliseconds{0}); }
@@ -77,6 +78,7 @@ void Settler::store(const std::vector<Ended>& batch) {
     settled.claims.push_back({claimed.id, claimed.token});
     // A delivery is cancelled only by this server's own shutdown: somebody else shall do it, under the same attempt.
     if (ended.why == Ended::Why::delivered && ended.outcome.result == DeliveryResult::cancelled) {
+      on_verdict_(claimed, {}, clock_.now());
       released.push_back({claimed.id, claimed.token});
       continue;
     }
@@ -140,6 +142,7 @@ Settlement Settler::settlement(const Ended& ended) {
       verdict.retryable = true;
       break;
   }
+  on_verdict_(claimed, verdict, out.finished_at);
   out.status = verdict.status;
   out.error_message = verdict.error_message;
   if (outcome.sent_at) {

@@ -27,12 +27,14 @@ struct EngineSettings {
   int retry_jitter_percent = 20;
   bool retry_client_errors = false;
   bool compat_headers = true;
+  bool host_limits = true;  // hosts that fail or ask for a pause are left alone for a while
 
   // From the host's settings, as declared by engine_settings().
   [[nodiscard]] static EngineSettings read(const Settings& settings);
 };
 
-// The settings the engine understands (engine.*, retry.*, delivery.compat_headers, delivery.retry_client_errors).
+// The settings the engine understands (engine.*, retry.*, delivery.compat_headers, delivery.retry_client_errors,
+// delivery.host_limits).
 [[nodiscard]] std::span<const punctual_setting> engine_settings();
 
 class TaskEngine final : public Engine {
