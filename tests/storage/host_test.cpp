@@ -458,10 +458,11 @@ struct ManyHostFixture : HostFixture {
     }
   }
   // Each thread has an instance of its own, where there may be several.
-  HostStates& hosts_of(int thread) {
+  Storage& store_of(int thread) {
     const auto at = static_cast<std::size_t>(thread) % (further.size() + 1);
-    return at == 0 ? hosts() : further[at - 1]->hosts();
+    return at == 0 ? store() : *further[at - 1];
   }
+  HostStates& hosts_of(int thread) { return store_of(thread).hosts(); }
   void in_threads(int count, const std::function<void(int)>& work) {
     std::vector<std::thread> threads;
     for (int i = 0; i < count; ++i) {
@@ -527,23 +528,25 @@ TEST_CASE_METHOD(ManyHostFixture, "nothing is left behind while a host closes an
   std::atomic<std::size_t> sent{0};
   std::atomic<std::int64_t> steps{0};
   // The time of this case goes on with every step of every thread.
-  const auto now = [&] { return at(2s + 50ms * steps++); };
+  const auto now = [&] { return at(2s + 200ms * steps++); };
+  const auto give_up = std::chrono::steady_clock::now() + 60s;
   in_threads(8, [&](int thread) {
-    while (sent < total && steps < 40'000) {
+    HostStates& mine = hosts_of(thread);
+    WorkStore& own = store_of(thread).work();
+    for (int turn = 1; sent < total && std::chrono::steady_clock::now() < give_up; ++turn) {
       const Time time = now();
-      auto& mine = hosts_of(thread);
-      if (thread == 0 && steps % 7 == 0) {
+      if (thread == 0 && turn % 7 == 0) {
         (void)mine.report(std::vector{HostReport{host, Kind::failed, time, {}, std::nullopt}});
       }
       (void)mine.advance(time);
-      for (const Claimed& one : work().claim(claim_request(time, 5)).claimed) {
+      for (const Claimed& one : own.claim(claim_request(time, 5)).claimed) {
         const auto answer = mine.ask(std::vector{question(one)}, time).at(0);
         if (answer == HostAnswer::held) continue;
         if (answer == HostAnswer::trial) {
           (void)mine.report(std::vector{HostReport{host, Kind::answered, time, {}, one.id}});
         }
         const auto result = settlement(one, ExecutionStatus::success, time);
-        if (work().settle({&result, 1}).at(0) == SettleOutcome::settled) ++sent;
+        if (own.settle({&result, 1}).at(0) == SettleOutcome::settled) ++sent;
       }
     }
   });

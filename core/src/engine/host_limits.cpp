@@ -245,17 +245,25 @@ void HostLimits::ask(Time now) {
         made_room = made_room || to_ask_[i].claimed->capped;
         continue;
       }
-      if (answers[i] == HostAnswer::trial) {
-        auto state = state_.lock();
-        state->trials.insert(claim.id);
-        note_quiet(*state);
-      }
+      note_sent(claim.id, to_ask_[i].host, answers[i]);
       to_send.push_back(std::move(to_ask_[i].claimed));
     }
     to_ask_.erase(to_ask_.begin(), to_ask_.begin() + static_cast<std::ptrdiff_t>(size));
     if (!held.empty()) callbacks_.held(held, made_room);
     for (auto& one : to_send) callbacks_.send(std::move(one));
   }
+}
+
+void HostLimits::note_sent(ExecutionId id, const HostKey& host, HostAnswer answer) {
+  auto state = state_.lock();
+  if (answer == HostAnswer::trial) {
+    state->trials.insert(id);
+    note_quiet(*state);
+    return;
+  }
+  // It is open, then: how this one ends counts again.
+  const auto closed = state->closed.find(host);
+  if (closed != state->closed.end() && closed->second.mark <= stored_marks_) state->closed.erase(closed);
 }
 
 // When to look again.

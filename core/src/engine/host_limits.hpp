@@ -98,6 +98,7 @@ class HostLimits {
   Time step();
   void store_reports();
   void ask(Time now);
+  void note_sent(ExecutionId id, const HostKey& host, HostAnswer answer);
   [[nodiscard]] Time look_at_storage(Time now);
   [[nodiscard]] bool dismiss(const std::vector<HostState>& states, Time now);
   // Whether anything has come of it.
