@@ -10,9 +10,10 @@ namespace punctual::postgres {
 // - Lines: their rows in `queues` are locked, passing over those that another server works on; when there are too many, those
 //   of each organisation in turn. Then, in a statement of its own and so with a snapshot that has all that was committed
 //   before the lock, as many rows of each line as it has slots: those that run come first, then those that wait for a retry,
-//   so nothing behind them is looked at. Of a line with a rate no more is taken than that leaves. A row is never before one
+//   so nothing behind them is looked at, and one that is held for its host keeps its place. Of a line with a rate no more is taken than that leaves. A row is never before one
 //   that comes first in its line, also where that one was due later by the clock of the server that stored it.
-// - Everything else straight from the index of due executions, when all that is due fits and nothing limits it.
+// - Everything else straight from the index of due executions, where what is held is not, when all that is due
+//   fits and nothing limits it.
 // - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, from
 //   the one behind the last that had a turn until there are as many as places, and each gives its earliest. Those with a
 //   cap have their count locked first, and give only what is due by now.
@@ -148,8 +149,8 @@ begin
     cross join lateral (
       select slot.id, slot.organization_id, max(slot.scheduled_for) over places as due, row_number() over places as place
       from (
-        select waits.id, waits.organization_id, waits.status, waits.scheduled_for, waits.claim_token, waits.holds,
-          waits.line_at, waits.line_seq
+        select waits.id, waits.organization_id, waits.status, waits.scheduled_for, waits.held_host, waits.claim_token,
+          waits.holds, waits.line_at, waits.line_seq
         from executions_keep waits
         where waits.organization_id = line.organization_id
           and waits.queue = line.name
@@ -157,6 +158,7 @@ begin
         order by waits.claim_token, waits.holds desc, waits.line_at, waits.line_seq
         limit line.concurrency) slot
       where slot.status = 'pending'
+        and slot.held_host is null
         and slot.scheduled_for <= p_now
       window places as (
         order by slot.claim_token, slot.holds desc, slot.line_at, slot.line_seq
@@ -173,6 +175,7 @@ begin
     from executions_keep
     where status = 'pending'
       and queue is null
+      and held_host is null
       and scheduled_for >= p_floor
       and scheduled_for <= p_horizon
     order by scheduled_for
@@ -188,6 +191,7 @@ begin
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.scheduled_for >= p_floor
           and due.scheduled_for <= p_horizon
           -- Asked again: what has a cap may have been stored since the look above.
@@ -227,6 +231,7 @@ begin
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.organization_id > found.organization_id
           and due.organization_id <= case when found.wrapped then p_after else v_last_organization end
           and due.scheduled_for >= p_floor
@@ -238,6 +243,7 @@ begin
         where not found.wrapped
           and due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.organization_id <= p_after
           and due.scheduled_for >= p_floor
         order by due.organization_id, due.scheduled_for
@@ -306,6 +312,7 @@ begin
           from executions_keep waits
           where waits.status = 'pending'
             and waits.queue is null
+            and waits.held_host is null
             and waits.organization_id = room.organization_id
             and waits.scheduled_for >= p_floor
             and waits.scheduled_for <= case when room.organization_id = any (v_capped) then p_now else p_horizon end
@@ -366,10 +373,11 @@ begin
           greatest(looked_at.due, queues.next_at - queues.rate_every * (queues.rate_at_once / 2))
       end
     from (
-      select line.organization_id, line.name, min(slot.scheduled_for) filter (where slot.status = 'pending') as due
+      select line.organization_id, line.name,
+        min(slot.scheduled_for) filter (where slot.status = 'pending' and slot.held_host is null) as due
       from unnest(v_line_organization, v_line_name, v_line_concurrency) as line (organization_id, name, concurrency)
       left join lateral (
-        select waits.status, waits.scheduled_for
+        select waits.status, waits.scheduled_for, waits.held_host
         from executions_keep waits
         where waits.organization_id = line.organization_id
           and waits.queue = line.name
@@ -387,6 +395,7 @@ begin
         from executions_keep due
         where due.status = 'pending'
           and due.queue is null
+          and due.held_host is null
           and due.scheduled_for >= p_floor
         order by due.scheduled_for
         limit 1),

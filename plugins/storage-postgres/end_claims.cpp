@@ -7,7 +7,9 @@ namespace punctual::postgres {
 // called for every row. The other functions use id_floor, lower_lines and free_caps too.
 //
 // end_claims takes either claims or a node, whose rescue it is. Tasks are locked before executions, as changes of tasks take
-// them. A returned execution is cancelled when its task has been deleted meanwhile or a client has cancelled it.
+// them. A returned execution is cancelled when its task has been deleted meanwhile or a client has cancelled it. Of claims it may
+// be said for which hosts their executions are held (null: they are not), until when, and of which version of the task that is
+// true.
 const std::string end_claims_function = R"sql(
 create or replace function id_floor(at timestamptz) returns uuid
 language sql immutable parallel safe
@@ -77,7 +79,10 @@ as $function$
   where tasks.id = folded.id;
 $function$;
 
-create or replace function end_claims(c_id uuid[], c_token bigint[], p_node uuid) returns bigint
+create or replace function end_claims(
+  c_id uuid[], c_token bigint[], p_node uuid,
+  c_host text[] default null, c_hold_ends timestamptz[] default null, c_version timestamptz[] default null)
+returns bigint
 language plpgsql
 as $function$
 #variable_conflict use_column
@@ -89,6 +94,8 @@ declare
   v_counted boolean[];
   v_due timestamptz[];
   v_cancelled timestamptz[];
+  v_host text[];
+  v_hold_ends timestamptz[];
 begin
   if p_node is null then
     select array_agg(held.task_id)
@@ -103,8 +110,19 @@ begin
     perform lock_tasks(v_task);
     with claim as materialized (
       select held.id, held.task_id, held.organization_id, held.queue, held.counted, held.scheduled_for,
-        held.cancelled_at
-      from (select * from unnest(c_id, c_token) as named (id, token) order by id) named
+        held.cancelled_at,
+        case
+          when named.host is not null and named.version = (
+            select tasks.updated_at
+            from tasks
+            where tasks.id = held.task_id
+            limit 1) then named.host
+        end as host,
+        named.hold_ends
+      from (
+        select *
+        from unnest(c_id, c_token, c_host, c_hold_ends, c_version) as named (id, token, host, hold_ends, version)
+        order by id) named
       join lateral (
         select *
         from executions
@@ -113,8 +131,8 @@ begin
         for update) held on true
     )
     select array_agg(id), array_agg(task_id), array_agg(organization_id), array_agg(queue), array_agg(counted),
-      array_agg(scheduled_for), array_agg(cancelled_at)
-    into v_id, v_task, v_organization, v_queue, v_counted, v_due, v_cancelled
+      array_agg(scheduled_for), array_agg(cancelled_at), array_agg(host), array_agg(hold_ends)
+    into v_id, v_task, v_organization, v_queue, v_counted, v_due, v_cancelled, v_host, v_hold_ends
     from claim;
   else
     select array_agg(id), array_agg(task_id)
@@ -146,8 +164,9 @@ begin
 
   update executions
   set status = 'pending', tier = 'k', node_id = null, claim_token = null, started_at = null, counted = false,
-    rescues = rescues + case when p_node is null then 0 else 1 end
-  from unnest(v_id) as freed (id)
+    rescues = rescues + case when p_node is null then 0 else 1 end,
+    held_host = freed.host, hold_ends = case when freed.host is not null then freed.hold_ends end
+  from unnest(v_id, v_host, v_hold_ends) as freed (id, host, hold_ends)
   where executions.id = freed.id;
 
   update executions_keep
@@ -179,6 +198,17 @@ void release_claims(Session& session, std::span<const ClaimRef> claims) {
   Parameters parameters;
   parameters.add_each(claims, [](const ClaimRef& claim) { return claim.id; });
   parameters.add_each(claims, [](const ClaimRef& claim) { return claim.token; });
+  (void)session.run(sql, parameters);
+}
+
+void hold_claims(Session& session, std::span<const HostQuestion> claims) {
+  static const std::string sql = "select end_claims($1, $2, null, $3, $4, $5)";
+  Parameters parameters;
+  parameters.add_each(claims, [](const HostQuestion& one) { return one.id; });
+  parameters.add_each(claims, [](const HostQuestion& one) { return one.token; });
+  parameters.add_each(claims, [](const HostQuestion& one) { return std::string_view(one.host.name); });
+  parameters.add_each(claims, [](const HostQuestion& one) { return one.expires_at; });
+  parameters.add_each(claims, [](const HostQuestion& one) { return one.task_updated_at; });
   (void)session.run(sql, parameters);
 }
 

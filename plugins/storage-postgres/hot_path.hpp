@@ -28,6 +28,8 @@ struct ClaimedWork {
 [[nodiscard]] std::vector<SettleOutcome> settle_work(Session& session, std::span<const Settlement> batch);
 
 void release_claims(Session& session, std::span<const ClaimRef> claims);
+// As release_claims; what is returned to pending is held for its host, unless its task has changed.
+void hold_claims(Session& session, std::span<const HostQuestion> claims);
 // Returns all claims of a node to pending, counting a rescue each; how many.
 [[nodiscard]] std::size_t rescue_claims(Session& session, NodeId node);
 

@@ -17,7 +17,7 @@ bool is_under_way(const TaskWrite& write, const LiveExecution& one) {
 std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks) {
   static const std::string sql = R"sql(
     select live.id, live.organization_id, live.task_id, live.status, live.claim_token, live.node_id, live.started_at,
-      live.scheduled_for, live.by_schedule, live.queue, live.run_id, live.attempt
+      live.scheduled_for, live.by_schedule, live.queue, live.run_id, live.attempt, live.held_host is not null
     from unnest($1::uuid[]) as named (task_id)
     cross join lateral (
       select *
@@ -44,6 +44,7 @@ std::vector<LiveExecution> live_executions(Session& session, std::span<const Tas
     row.read(one.queue);
     row.read(one.run_id);
     row.read(one.attempt);
+    row.read(one.held);
   }
   return out;
 }
@@ -95,6 +96,25 @@ void lock_unchanged(Session& session, std::span<const LiveExecution> executions,
   if (session.run(sql, parameters).size() != executions.size()) {
     throw Collision("an execution was claimed while its task was being changed");
   }
+}
+
+bool let_go_held(Session& session, std::span<const LiveExecution> executions) {
+  std::vector<ExecutionId> held;
+  for (const LiveExecution& one : executions) {
+    if (one.held) held.push_back(one.id);
+  }
+  if (held.empty()) return false;
+  static const std::string sql = R"sql(
+    update executions_keep
+    set held_host = null, hold_ends = null
+    where id = any ($1))sql";
+  Parameters parameters;
+  parameters.add_each(held, [](ExecutionId id) { return id; });
+  (void)session.run(sql, parameters);
+  for (const LiveExecution& one : executions) {
+    if (one.held) lower_line(session, one.organization_id, one.queue, one.scheduled_for);
+  }
+  return true;
 }
 
 void cancel_pending(Session& session, std::span<const LiveExecution> executions, Time at) {

@@ -26,6 +26,7 @@ struct LiveExecution {
   std::optional<std::string> queue;
   ExecutionId run_id;
   int attempt = 1;
+  bool held = false;  // for its host
 };
 
 // Whether it is being sent, as far as anybody has said: by this node, or by another one that has marked it as started.
@@ -39,6 +40,9 @@ struct LiveExecution {
 // Collision when one has been claimed or has ended meanwhile. Lines come first because a claim takes them so.
 void lock_unchanged(Session& session, std::span<const LiveExecution> executions,
                     const std::optional<std::string>& further_line = std::nullopt);
+
+// Those of them that are held for their host are so no longer; whether there are any.
+bool let_go_held(Session& session, std::span<const LiveExecution> executions);
 
 void cancel_pending(Session& session, std::span<const LiveExecution> executions, Time at);
 

@@ -3,6 +3,7 @@
 
 #include "directory.hpp"
 #include "execution_changes.hpp"
+#include "host_states.hpp"
 #include "leases.hpp"
 #include "outbox.hpp"
 #include "punctual/host.hpp"
@@ -44,6 +45,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
+  [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
 
  private:
   struct Options {
@@ -71,6 +73,7 @@ class PostgresStore final : public Storage {
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
   PostgresMaintenance maintenance_;
+  PostgresHostStates hosts_;
 };
 
 }  // namespace punctual::postgres

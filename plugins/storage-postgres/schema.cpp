@@ -127,6 +127,8 @@ create table executions (
   counted boolean not null default false, -- among those of its organisation that caps.used counts
   followed boolean not null default false, -- has ended, and its run went on or a client has retried it
   queue text,
+  held_host text,         -- waits until this host opens, …
+  hold_ends timestamptz,  -- … or until then
   request_method text,
   request_url text,
   error_message text,
@@ -150,10 +152,15 @@ create index executions_unsuccessful
   on executions (organization_id, status, followed, scheduled_for desc, id desc)
   where status in ('failed', 'timeout', 'missed', 'cancelled');
 
+-- What is held is in neither, so that a claim does not walk over it.
 create index executions_keep_due on executions_keep (scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
 create index executions_keep_due_by_organization on executions_keep (organization_id, scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
+create index executions_keep_held on executions_keep (organization_id, held_host, scheduled_for, id)
+  where status = 'pending' and held_host is not null;
+create index executions_keep_hold_ends on executions_keep (hold_ends)
+  where status = 'pending' and hold_ends is not null;
 -- Those that run first: only they have a token.
 create index executions_keep_lines on executions_keep
   (organization_id, queue, claim_token, holds desc, line_at, line_seq)
@@ -256,6 +263,22 @@ create table outbox (
 create index outbox_due on outbox (next_at, id) where claim_token is null;
 create index outbox_due_by_organization on outbox (organization_id, next_at, id) where claim_token is null;
 create index outbox_claimed on outbox (node_id) where claim_token is not null;
+
+-- Hosts that something is the matter with (HostState in punctual/hosts.hpp).
+create table hosts (
+  organization_id uuid not null,
+  name text not null,
+  until timestamptz not null,
+  trial_until timestamptz not null,
+  next_at timestamptz not null,
+  trial uuid,
+  openings integer not null,
+  pace integer not null,
+  phase text not null,
+  primary key (organization_id, name)
+) with (fillfactor = 50);
+
+create index hosts_due on hosts (next_at);
 )sql";
 
 const std::array steps{&first_tables};

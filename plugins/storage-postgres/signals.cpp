@@ -17,7 +17,7 @@ std::string random_name() {
   return std::to_string(random()) + "." + std::to_string(random());
 }
 
-// "SENDER due MICROSECONDS", "SENDER recall ORGANISATION [TASK]" or "SENDER cancel ORGANISATION EXECUTION".
+// "SENDER due MICROSECONDS", "SENDER recall ORGANISATION [TASK]", "SENDER cancel ORGANISATION EXECUTION" or "SENDER hosts".
 std::string text_of(const std::string& self, const Signal& signal) {
   if (signal.kind == Signal::Kind::due) {
     return self + " due " + std::to_string(signal.due.time_since_epoch().count());
@@ -25,6 +25,7 @@ std::string text_of(const std::string& self, const Signal& signal) {
   if (signal.kind == Signal::Kind::cancel) {
     return self + " cancel " + signal.organization_id.text() + " " + signal.execution_id.text();
   }
+  if (signal.kind == Signal::Kind::hosts) return self + " hosts";
   std::string text = self + " recall " + signal.organization_id.text();
   if (signal.task_id) text += " " + signal.task_id->text();
   return text;
@@ -45,6 +46,10 @@ std::optional<Signal> signal_from(const std::string& self, const std::string& te
     const auto read = std::from_chars(subject.data(), subject.data() + subject.size(), count);
     if (read.ec != std::errc{}) return std::nullopt;
     signal.due = Time{microseconds{count}};
+    return signal;
+  }
+  if (kind == "hosts") {
+    signal.kind = Signal::Kind::hosts;
     return signal;
   }
   const auto organization = OrganizationId::parse(subject);

@@ -197,6 +197,7 @@ TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const Tas
   }
   TaskWriteOutcome outcome;
   outcome.revoked = revoke_claims(session, *executions);
+  outcome.let_go = let_go_held(session, *executions);
   change_pending(session, write, change, own, *executions);
   write_task(session, change.task, next_run_after(*stored, change));
   refresh_next_run(session, write.task_id);

@@ -20,7 +20,7 @@ TaskWriteOutcome PostgresTaskStore::update(const TaskWrite& write, const TaskUpd
   auto outcome = pool_.write([&](Session& session) { return update_task(session, write, change); });
   // Whatever was pending may be so again under an earlier time.
   if (change.pending == PendingChange::move) floor_.lower(change.move_to);
-  if (!outcome.revoked.empty()) floor_.lower(Time{});
+  if (!outcome.revoked.empty() || outcome.let_go) floor_.lower(Time{});
   return outcome;
 }
 

@@ -73,6 +73,7 @@ std::optional<Time> next_due(Connection& connection) {
       from executions
       where status = 'pending'
         and queue is null
+        and held_host is null
       order by scheduled_for
       limit 1)sql");
     if (first.next()) free = first.get<Time>(0);

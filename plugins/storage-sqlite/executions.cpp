@@ -56,7 +56,8 @@ bool end_claim(Connection& connection, LineChanges& lines, const ClaimRef& claim
 std::vector<LiveExecution> live_executions(Connection& connection, TaskId task) {
   std::vector<LiveExecution> out;
   Query live(connection, R"sql(
-    select id, organization_id, task_id, status, claim_token, scheduled_for, by_schedule, queue, run_id
+    select id, organization_id, task_id, status, claim_token, scheduled_for, by_schedule, queue, run_id,
+      held_host is not null
     from executions
     where task_id = ?1
       and status in ('pending', 'running')
@@ -65,7 +66,8 @@ std::vector<LiveExecution> live_executions(Connection& connection, TaskId task) 
   while (live.next()) {
     out.push_back({live.get<ExecutionId>(0), live.get<OrganizationId>(1), live.get<TaskId>(2),
                    live.get<ExecutionStatus>(3), live.get<std::optional<ClaimToken>>(4), live.get<Time>(5),
-                   live.get<bool>(6), live.get<std::optional<std::string>>(7), live.get<ExecutionId>(8)});
+                   live.get<bool>(6), live.get<std::optional<std::string>>(7), live.get<ExecutionId>(8),
+                   live.get<bool>(9)});
   }
   std::sort(out.begin(), out.end(), [](const LiveExecution& a, const LiveExecution& b) {
     return std::tie(a.scheduled_for, a.id) < std::tie(b.scheduled_for, b.id);
@@ -83,6 +85,17 @@ bool has_live_execution(Connection& connection, TaskId task) {
     limit 1)sql",
                task)
       .next();
+}
+
+void let_go(Connection& connection, LineChanges& lines, const LiveExecution& execution) {
+  Query(connection, R"sql(
+    update executions
+    set held_host = null, hold_ends = null
+    where id = ?1
+      and status = 'pending')sql",
+        execution.id)
+      .run();
+  lines.touch(execution.organization_id, execution.queue);
 }
 
 void cancel_pending(Connection& connection, LineChanges& lines, const LiveExecution& execution, Time at) {

@@ -46,10 +46,14 @@ struct LiveExecution {
   bool by_schedule = false;
   std::optional<std::string> queue;
   ExecutionId run_id;
+  bool held = false;  // for its host
 };
 // In order of scheduled_for, then id.
 [[nodiscard]] std::vector<LiveExecution> live_executions(Connection& connection, TaskId task);
 [[nodiscard]] bool has_live_execution(Connection& connection, TaskId task);
+
+// What is held for its host is so no longer.
+void let_go(Connection& connection, LineChanges& lines, const LiveExecution& execution);
 
 // Cancels a pending execution.
 void cancel_pending(Connection& connection, LineChanges& lines, const LiveExecution& execution, Time at);

@@ -23,11 +23,12 @@ int running_in(Connection& connection, OrganizationId organization, std::string_
   return count.next() ? count.get<int>(0) : 0;
 }
 
-// The first that wait in a line, in its order: those that were claimed before or are a retry come first.
+// The first that wait in a line, in its order: those that were claimed before or are a retry come first. One that is held for its
+// host keeps its place, but nobody may claim it.
 std::vector<Head> first_waiting(Connection& connection, OrganizationId organization, std::string_view queue, int most) {
   std::vector<Head> out;
   Query waiting(connection, R"sql(
-    select id, scheduled_for
+    select id, scheduled_for, held_host is not null
     from executions
     where organization_id = ?1
       and queue = ?2
@@ -36,7 +37,9 @@ std::vector<Head> first_waiting(Connection& connection, OrganizationId organizat
     order by holds desc, scheduled_for, id
     limit ?3)sql",
                 organization, queue, most);
-  while (waiting.next()) out.push_back({waiting.get<ExecutionId>(0), waiting.get<Time>(1)});
+  while (waiting.next()) {
+    if (!waiting.get<bool>(2)) out.push_back({waiting.get<ExecutionId>(0), waiting.get<Time>(1)});
+  }
   return out;
 }
 

@@ -98,6 +98,8 @@ create table executions (
   followed integer not null default 0, -- has ended, and its run went on or a client has retried it
   cancelled_at integer, -- when a client asked for its end while it was being sent: however it ends, it ends as cancelled
   queue text,
+  held_host text,    -- waits until this host opens, …
+  hold_ends integer, -- … or until then
   started_at integer,
   finished_at integer,
   status_code integer,
@@ -107,8 +109,9 @@ create table executions (
   check ((claim_token is not null) = (status = 'running'))
 ) strict, without rowid;
 
+-- What is held is not in it, so that a claim does not walk over it.
 create index executions_due on executions (scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
 
 create index executions_in_line on executions (organization_id, queue, status, holds desc, scheduled_for, id)
   where finished_at is null and queue is not null;
@@ -140,6 +143,7 @@ create table responses (
 
 -- What may be claimed of the lines of queued executions, at ready_at: as many of each as have a slot. A line in which all
 -- slots run, a paused one and an empty one have no row.
+-- What is held for its host has none.
 create table lines (
   organization_id blob not null,
   queue text not null,
@@ -177,7 +181,7 @@ constexpr const char* caps_turns_and_retention = R"sql(
 alter table organizations add column max_concurrent integer;
 
 create index executions_due_of_organization on executions (organization_id, scheduled_for, id)
-  where status = 'pending' and queue is null;
+  where status = 'pending' and queue is null and held_host is null;
 
 -- With the status, so that counting needs no rows.
 create index executions_running on executions (organization_id, status)
@@ -204,6 +208,7 @@ create table queues (
   primary key (organization_id, name),
   check (configured = 1 or paused = 1)
 ) strict, without rowid;
+
 -- What a sync looks for.
 create index tasks_cron_names on tasks (organization_id, name)
   where schedule_type = 'cron' and deleted_at is null;
@@ -232,6 +237,28 @@ create index outbox_due_of_organization on outbox (organization_id, next_at, id)
 
 create index outbox_claimed on outbox (node_id)
   where claim_token is not null;
+
+-- Hosts that something is the matter with (HostState in punctual/hosts.hpp).
+create table hosts (
+  organization_id blob not null,
+  name text not null,
+  phase text not null,
+  until integer not null,
+  openings integer not null,
+  trial blob,
+  trial_until integer not null,
+  pace integer not null,
+  next_at integer not null,
+  primary key (organization_id, name)
+) strict, without rowid;
+
+create index hosts_due on hosts (next_at);
+
+create index executions_held on executions (organization_id, held_host, scheduled_for, id)
+  where held_host is not null and status = 'pending';
+
+create index executions_hold_ends on executions (hold_ends)
+  where hold_ends is not null and status = 'pending';
 )sql";
 
 // Step n brings version n to n + 1.

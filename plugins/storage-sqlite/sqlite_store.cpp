@@ -96,7 +96,8 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       execution_changes_(writer_, readers_),
       schedules_(writer_, readers_),
       directory_(writer_, readers_),
-      maintenance_(writer_, readers_) {
+      maintenance_(writer_, readers_),
+      hosts_(writer_, readers_) {
 } catch (const SQLite::Exception& problem) {
   throw_translated(problem);
 }

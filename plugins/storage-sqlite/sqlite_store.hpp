@@ -3,6 +3,7 @@
 
 #include "directory.hpp"
 #include "execution_changes.hpp"
+#include "host_states.hpp"
 #include "leases.hpp"
 #include "outbox.hpp"
 #include "punctual/host.hpp"
@@ -50,6 +51,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
+  [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
 
   // For tests of this backend alone.
   [[nodiscard]] Writer& writer() noexcept { return writer_; }
@@ -78,6 +80,7 @@ class SqliteStore final : public Storage {
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
   SqliteMaintenance maintenance_;
+  SqliteHostStates hosts_;
 };
 
 }  // namespace punctual::sqlite

@@ -199,6 +199,11 @@ TaskWriteOutcome update_task(Connection& connection, const TaskWrite& write, con
   LineChanges lines(connection);
   TaskWriteOutcome outcome;
   outcome.revoked = revoke_claims(connection, lines, executions);
+  for (const LiveExecution& execution : executions) {
+    if (!execution.held) continue;
+    let_go(connection, lines, execution);
+    outcome.let_go = true;
+  }
   change_pending(connection, lines, write, change, executions);
   lines.refresh();
   write_task(connection, change.task, next_run_after(*stored, change));

@@ -24,6 +24,7 @@ std::vector<Candidate> first_due(Connection& connection, const ClaimRequest& req
     from executions
     where status = 'pending'
       and queue is null
+      and held_host is null
       and scheduled_for <= ?1
     order by scheduled_for, id
     limit ?2)sql",
@@ -83,12 +84,14 @@ std::set<OrganizationId> organizations_with_due(Connection& connection, const Cl
       from executions
       where status = 'pending'
         and queue is null
+        and held_host is null
       union all
       select (
         select min(executions.organization_id)
         from executions
         where status = 'pending'
           and queue is null
+          and held_host is null
           and executions.organization_id > waiting.organization_id)
       from waiting
       where organization_id is not null)
@@ -101,6 +104,7 @@ std::set<OrganizationId> organizations_with_due(Connection& connection, const Cl
         where executions.organization_id = waiting.organization_id
           and status = 'pending'
           and queue is null
+          and held_host is null
           and scheduled_for <= ?1))sql",
              request.horizon);
   while (free.next()) out.insert(free.get<OrganizationId>(0));
@@ -182,6 +186,7 @@ class TakingTurns {
       where organization_id = ?1
         and status = 'pending'
         and queue is null
+        and held_host is null
         and (scheduled_for, id) > (?2, ?3)
         and scheduled_for <= ?4
       order by scheduled_for, id

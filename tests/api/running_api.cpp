@@ -19,10 +19,12 @@ std::optional<TargetProblem> check_http_target(std::string_view url) {
   return target ? judge(*target, AddressRules()) : TargetProblem::malformed;
 }
 
-// Retries come when a test expects them, and a database knows nothing of the time of a test.
+// Retries come when a test expects them, whatever the target answers to others, and a database knows nothing of the time of a
+// test.
 EngineSettings engine_settings_for_test() {
   EngineSettings settings;
   settings.retry_jitter_percent = 0;
+  settings.host_limits = false;
   settings.max_clock_offset = milliseconds{0};
   return settings;
 }

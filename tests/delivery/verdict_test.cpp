@@ -143,6 +143,27 @@ TEST_CASE("410 disables the task unless it is expected") {
   CHECK_FALSE(judge({}, response(404), false, now).disables_task);
 }
 
+TEST_CASE("what an attempt says of its host") {
+  const auto sign = [](const DeliveryOutcome& outcome, const Claimed& claimed = {}) {
+    return judge(claimed, outcome, false, now).host;
+  };
+  for (const int status : {500, 502, 503, 504, 599}) CHECK(sign(response(status)) == HostSign::failed);
+  CHECK(sign(broken(DeliveryResult::timed_out)) == HostSign::failed);
+  CHECK(sign(broken(DeliveryResult::transport_error, "refused")) == HostSign::failed);
+  CHECK(sign(response(500), expecting("200")) == HostSign::failed);
+  CHECK(sign(response(503, "", {{"Retry-After", "9"}})) == HostSign::failed);
+  CHECK(sign(response(429)) == HostSign::asked);
+  CHECK(sign(response(429), expecting("200")) == HostSign::asked);
+  for (const int status : {200, 204, 302, 400, 404, 408, 410, 425}) CHECK(sign(response(status)) == HostSign::answered);
+  CHECK(sign(response(204), expecting("200")) == HostSign::answered);
+  CHECK(sign(response(200, "no"), expecting(std::nullopt, "ok")) == HostSign::answered);
+  CHECK(sign(response(500), expecting("500")) == HostSign::answered);
+  CHECK(sign(response(500, "no"), expecting("500", "ok")) == HostSign::answered);
+  CHECK(sign(response(429), expecting("429")) == HostSign::answered);
+  CHECK(sign(broken(DeliveryResult::blocked, "10.0.0.1")) == HostSign::nothing);
+  CHECK(sign(broken(DeliveryResult::cancelled)) == HostSign::nothing);
+}
+
 TEST_CASE("Retry-After is read in seconds") {
   CHECK(retry_after("120") == seconds{120});
   CHECK(retry_after(" 120\t") == seconds{120});

@@ -9,7 +9,6 @@
 
 namespace punctual::testing {
 
-class FaultyStorage final : public Storage, private WorkStore, private TaskGroups, private Leases {
 // An outbox as FaultyStorage is a storage.
 class FaultyOutbox final : public Outbox {
  public:
@@ -45,7 +44,7 @@ class FaultyOutbox final : public Outbox {
   std::atomic<int> lost_claim_answers_{0};
 };
 
-class FaultyStorage final : public Storage, private WorkStore, private Leases {
+class FaultyStorage final : public Storage, private WorkStore, private TaskGroups, private Leases {
  public:
   explicit FaultyStorage(Storage& real) : real_(real), outbox_(real.outbox()) {}
 
@@ -76,6 +75,7 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
+  HostStates& hosts() noexcept override { return real_.hosts(); }
 
  private:
   std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "punctual/hosts.hpp"
 #include "punctual/ids.hpp"
 #include "punctual/model.hpp"
 #include "punctual/outbox.hpp"
@@ -132,6 +133,8 @@ struct ClaimResult {
   // count: settling the one before it is what makes it claimable; one that must wait for the rate of its queue counts from
   // when that lets it go. What a cap, a share or another server's claim under way holds back may count. nullopt: nothing is
   // pending.
+  // count: settling the one before it is what makes it claimable. Nor does one that is held for its host. What a cap, a share or another server's claim under way
+  // holds back may count. nullopt: nothing is pending.
   std::optional<Time> next_due;
 };
 
@@ -204,6 +207,11 @@ class WorkStore {
   // concurrency of 1 that is the head of the line alone, never while another of it is running, and a waiting retry is the
   // head. Of a paused line nothing is claimed, and of one with a rate only as much as that leaves at `now`. Where several servers store work, what is due when it is stored
   // takes its place behind what was so stored before, whatever their clocks say.
+  // What is held for its host (HostStates) is not claimed.
+  //
+  // Executions with a queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is
+  // claimed, never while another of the line is running; a waiting retry is the head of its line, a held head stays it. Where several servers
+  // store work, what is due when it is stored takes its place behind what was so stored before, whatever their clocks say.
   [[nodiscard]] virtual ClaimResult claim(const ClaimRequest& request) = 0;
 
   // Writes results, one transaction for all; one outcome an item, in order. Each is guarded by (execution, token). Updates
@@ -279,6 +287,7 @@ struct Signal {
     due,     // there is work due at `due` that the sender will not take
     recall,  // whoever has claims of this task that are not sent gives them back, and marks those that are as started
     cancel,  // whoever sends `execution_id` aborts it: a client has cancelled it
+    hosts,   // the states of hosts have changed
   };
   Kind kind = Kind::due;
   Time due;
@@ -356,7 +365,7 @@ struct TaskWrite {
 };
 
 enum class PendingChange : std::uint8_t {
-  keep,    // executions stay as they are (but lose their claim, so that the new values are read)
+  keep,    // executions stay as they are (but lose their claim and are not held, so that the new values are read)
   move,    // the pending execution is moved to `move_to`; none is pending: `conflict`
   forget,  // executions that a cron schedule made and that are not yet due are deleted
 };
@@ -374,6 +383,7 @@ struct TaskWriteOutcome {
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
   std::vector<ClaimRef> revoked;  // claims that are void now
+  bool let_go = false;            // what was held for its host may be claimed now
 };
 
 class TaskStore {
@@ -529,6 +539,7 @@ class Storage {
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;
+  [[nodiscard]] virtual HostStates& hosts() noexcept = 0;
 };
 
 }  // namespace punctual

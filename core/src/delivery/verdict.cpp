@@ -64,6 +64,7 @@ Verdict judge_response(const Claimed& claimed, const DeliveryOutcome& response, 
   const int status = response.status_code;
   const auto text = std::to_string(status);
   Verdict out;
+  out.host = HostSign::answered;
   if (claimed.expected_status_codes && !lists(*claimed.expected_status_codes, status)) {
     out.error_message = "Assertion failed: status " + text + " not in [" + *claimed.expected_status_codes + "]";
     out.retryable = true;
@@ -83,6 +84,8 @@ Verdict judge_response(const Claimed& claimed, const DeliveryOutcome& response, 
     out.disables_task = true;
   }
   if (status == 429 || status == 503) out.retry_after = retry_after(response.headers, now);
+  if (status == 429) out.host = HostSign::asked;
+  if (status >= 500 && status <= 599) out.host = HostSign::failed;
   return out;
 }
 
@@ -103,9 +106,12 @@ Verdict judge(const Claimed& claimed, const DeliveryOutcome& outcome, bool retry
     case DeliveryResult::timed_out:
       out = failure("Request timed out", true);
       out.status = ExecutionStatus::timeout;
+      out.host = HostSign::failed;
       return out;
     case DeliveryResult::transport_error:
-      return failure("Transport error: " + outcome.error, true);
+      out = failure("Transport error: " + outcome.error, true);
+      out.host = HostSign::failed;
+      return out;
     case DeliveryResult::blocked:
       return failure("Blocked address: " + outcome.error, false);
     case DeliveryResult::cancelled:

@@ -28,10 +28,18 @@ EngineMetrics::EngineMetrics(Metrics& m)
       storage_errors(
           m.counter("punctual_engine_storage_errors_total", "Storage calls of the engine's threads that failed")),
       heartbeats(m.counter("punctual_heartbeats_total", "Renewals of this server's lease that storage has answered")),
+      circuits_opened(m.counter("punctual_host_circuits_opened_total",
+                                "Circuits of hosts that this server has opened, or kept open after a trial")),
       waiting(m.gauge("punctual_due_wheel_size", "Claimed executions that wait for their time in memory")),
       sending(m.gauge("punctual_in_flight", "Executions under way on this server")),
       settle_queue(m.gauge("punctual_settle_queue_size", "Results that wait to be stored")),
-      clock_offset_seconds(m.gauge("punctual_clock_offset_seconds", "How far the database's clock is ahead of ours")) {
+      clock_offset_seconds(m.gauge("punctual_clock_offset_seconds", "How far the database's clock is ahead of ours")),
+      hosts_failing(m.gauge("punctual_hosts_closed", "Hosts that nothing is sent to, of all servers",
+                            {{"why", "failing"}})),
+      hosts_asked(m.gauge("punctual_hosts_closed", "Hosts that nothing is sent to, of all servers",
+                          {{"why", "asked"}})),
+      held_executions(m.gauge("punctual_held_executions",
+                              "Executions that wait for their host, of all servers; counted every ten seconds")) {
   for (std::size_t i = 0; i < ended_.size(); ++i) {
     ended_[i] = &m.counter("punctual_executions_total", "Executions that ended, by status",
                            {{"status", std::string(name_of(static_cast<ExecutionStatus>(i)))}});

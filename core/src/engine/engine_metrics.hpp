@@ -31,10 +31,14 @@ struct EngineMetrics {
   Counter& cron_disabled;
   Counter& storage_errors;
   Counter& heartbeats;
+  Counter& circuits_opened;
   Gauge& waiting;
   Gauge& sending;
   Gauge& settle_queue;
   Gauge& clock_offset_seconds;
+  Gauge& hosts_failing;
+  Gauge& hosts_asked;
+  Gauge& held_executions;
 
  private:
   std::array<Counter*, 7> ended_{};

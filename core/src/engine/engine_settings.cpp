@@ -8,7 +8,7 @@ namespace {
 constexpr milliseconds minute{60'000};
 constexpr milliseconds year = std::chrono::duration_cast<milliseconds>(std::chrono::days{366});
 
-constexpr std::array<punctual_setting, 15> declared{{
+constexpr std::array<punctual_setting, 16> declared{{
     {"engine.max_in_flight", PUNCTUAL_INTEGER, "10000",
      "Executions this server holds at once, sent or waiting for their second."},
     {"engine.claim_batch", PUNCTUAL_INTEGER, "1000", "Executions claimed in one round trip."},
@@ -29,6 +29,8 @@ constexpr std::array<punctual_setting, 15> declared{{
     {"delivery.max_callbacks_in_flight", PUNCTUAL_INTEGER, "1000",
      "Callbacks, and news that a task failed or recovered, that this server sends at once."},
     {"delivery.callback_timeout", PUNCTUAL_DURATION, "10s", "Total time of one attempt to send one of these."},
+    {"delivery.host_limits", PUNCTUAL_BOOLEAN, "true",
+     "Leave alone for a while a host that fails three times in a row or answers 429."},
 }};
 
 // Refuses what would make the engine misbehave rather than correcting it in silence.
@@ -75,6 +77,7 @@ EngineSettings EngineSettings::read(const Settings& settings) {
   out.max_callbacks_in_flight =
       static_cast<std::size_t>(at_least(settings, "delivery.max_callbacks_in_flight", 1, 100'000));
   out.callback_timeout = at_most(settings, "delivery.callback_timeout", 5 * minute);
+  out.host_limits = settings.boolean("delivery.host_limits");
   return out;
 }
 

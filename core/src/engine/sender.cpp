@@ -8,8 +8,13 @@
 namespace punctual {
 
 Sender::Sender(std::span<Transport* const> transports, Clock& clock, EngineMetrics& metrics, HeldClaims& held,
-               bool compat_headers, std::function<void(Ended)> finish)
-    : clock_(clock), metrics_(metrics), held_(held), compat_headers_(compat_headers), finish_(std::move(finish)) {
+               HostLimits& hosts, bool compat_headers, std::function<void(Ended)> finish)
+    : clock_(clock),
+      metrics_(metrics),
+      held_(held),
+      hosts_(hosts),
+      compat_headers_(compat_headers),
+      finish_(std::move(finish)) {
   for (Transport* transport : transports) {
     for (const auto& scheme : transport->schemes()) by_scheme_.emplace(scheme, transport);
   }
@@ -29,7 +34,7 @@ void Sender::send(Claimed claimed) noexcept {
     finish_({std::move(shared), Ended::Why::lost, {}});
   } else if (shared->expires_in && now > shared->scheduled_for + *shared->expires_in) {
     finish_({std::move(shared), Ended::Why::missed, {}});
-  } else {
+  } else if (!hosts_.keeps_back(shared, now)) {
     start(std::move(shared), now);
   }
 }

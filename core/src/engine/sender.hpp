@@ -1,5 +1,5 @@
-// Sender: begins the delivery of a claimed execution: checks that it is still worth sending, signs it, picks the transport
-// of its URL. Any thread; never blocks, never throws.
+// Sender: begins the delivery of a claimed execution: checks that it is still worth sending and that its host may be sent to,
+// signs it, picks the transport of its URL. Any thread; never blocks, never throws.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "engine/clock.hpp"
 #include "engine/engine_metrics.hpp"
 #include "engine/held_claims.hpp"
+#include "engine/host_limits.hpp"
 #include "engine/settler.hpp"
 #include "punctual/transport.hpp"
 
@@ -24,9 +25,11 @@ class Sender {
 
   // `finish` takes every sent execution exactly once.
   Sender(std::span<Transport* const> transports, Clock& clock, EngineMetrics& metrics, HeldClaims& held,
-         bool compat_headers, std::function<void(Ended)> finish);
+         HostLimits& hosts, bool compat_headers, std::function<void(Ended)> finish);
 
   void send(Claimed claimed) noexcept;
+  // One that HostLimits has kept back and that may be sent all the same.
+  void send_at_last(std::shared_ptr<Claimed> claimed) noexcept { start(std::move(claimed), clock_.now()); }
 
   // The transport for a URL, by its scheme; null when none serves it.
   [[nodiscard]] Transport* transport_for(std::string_view url) const;
@@ -39,6 +42,7 @@ class Sender {
   Clock& clock_;
   EngineMetrics& metrics_;
   HeldClaims& held_;
+  HostLimits& hosts_;
   bool compat_headers_;
   std::function<void(Ended)> finish_;
 };

@@ -27,13 +27,14 @@ std::vector<Ended>::iterator end_of_transaction(std::vector<Ended>::iterator beg
 }  // namespace
 
 Settler::Settler(WorkStore& store, Clock& clock, Host& host, IdGenerator& ids, EngineMetrics& metrics,
-                 const EngineSettings& settings, OnSettled on_settled)
+                 const EngineSettings& settings, OnVerdict on_verdict, OnSettled on_settled)
     : store_(store),
       clock_(clock),
       host_(host),
       ids_(ids),
       metrics_(metrics),
       settings_(settings),
+      on_verdict_(std::move(on_verdict)),
       on_settled_(std::move(on_settled)) {}
 
 Settler::~Settler() { stop(milliseconds{0}); }
@@ -86,6 +87,7 @@ void Settler::store(const std::vector<Ended>& batch) {
     settled.claims.push_back({claimed.id, claimed.token});
     // Cancelled, and not by a client: by this server's own shutdown. Somebody else shall do it, under the same attempt.
     if (ended.why == Ended::Why::delivered && ended.outcome.result == DeliveryResult::cancelled) {
+      on_verdict_(claimed, {}, clock_.now());
       released.push_back({claimed.id, claimed.token});
       continue;
     }
@@ -154,6 +156,7 @@ Settlement Settler::settlement(const Ended& ended) {
       verdict.status = ExecutionStatus::cancelled;
       break;
   }
+  on_verdict_(claimed, verdict, out.finished_at);
   out.status = verdict.status;
   out.error_message = verdict.error_message;
   if (outcome.sent_at) {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "delivery/verdict.hpp"
 #include "engine/clock.hpp"
 #include "engine/engine_metrics.hpp"
 #include "engine/guarded.hpp"
@@ -41,9 +42,11 @@ class Settler {
     bool told = false;             // messages may have been stored in the outbox
   };
   using OnSettled = std::function<void(const Settled&)>;
+  // What an attempt that ended at `at` says; called before its result is stored, and for a cancelled one too.
+  using OnVerdict = std::function<void(const Claimed&, const Verdict&, Time at)>;
 
   Settler(WorkStore& store, Clock& clock, Host& host, IdGenerator& ids, EngineMetrics& metrics,
-          const EngineSettings& settings, OnSettled on_settled);
+          const EngineSettings& settings, OnVerdict on_verdict, OnSettled on_settled);
   ~Settler();
 
   void start();
@@ -73,6 +76,7 @@ class Settler {
   IdGenerator& ids_;
   EngineMetrics& metrics_;
   EngineSettings settings_;
+  OnVerdict on_verdict_;
   OnSettled on_settled_;
   std::minstd_rand random_{std::random_device{}()};
   Guarded<State> state_;

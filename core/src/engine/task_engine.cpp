@@ -16,6 +16,7 @@ void TaskEngine::start() {
   parts_->started = true;
   parts_->storage.signals().listen([this](const Signal& signal) { parts_->on_signal(signal); });
   parts_->settler.start();
+  parts_->hosts.start();
   parts_->dispatcher.start();
   parts_->courier.start();
   parts_->cron.start();
@@ -43,6 +44,7 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   }
   parts_->settler.stop(to_store);
   parts_->courier.stop(to_store);
+  parts_->hosts.stop();
   parts_->housekeeping.stop();
   parts_->keeper.stop();
   parts_->storage.signals().stop_listening();

@@ -12,6 +12,7 @@
 #include "engine/database_clock.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/held_claims.hpp"
+#include "engine/host_limits.hpp"
 #include "engine/housekeeping.hpp"
 #include "engine/intake.hpp"
 #include "engine/lease_keeper.hpp"
@@ -47,6 +48,7 @@ struct TaskEngine::Parts {
   HeldClaims held;
   Intake intake;
   Dispatcher dispatcher;
+  HostLimits hosts;
   Sender sender;
   Settler settler;
   Courier courier;
@@ -73,10 +75,18 @@ struct TaskEngine::Parts {
         dispatcher(
             storage.work(), lease, clock, host, ids, metrics, settings, held,
             [this](Claimed claimed) { sender.send(std::move(claimed)); }, [this] { keeper.suspect(); }),
-        sender(transports, clock, metrics, held, settings.compat_headers,
+        hosts(storage.hosts(), storage.signals(), clock, host, metrics, settings,
+              {[this](std::shared_ptr<Claimed> claimed) { sender.send_at_last(std::move(claimed)); },
+               [this](const std::vector<ClaimRef>& claims, bool made_room) {
+                 after_settling({claims, made_room ? std::optional(clock.now()) : std::nullopt});
+               },
+               [this](Time due) { after_letting_go(due); }}),
+        sender(transports, clock, metrics, held, hosts, settings.compat_headers,
                [this](Ended ended) { settler.finish(std::move(ended)); }),
-        settler(storage.work(), clock, host, ids, metrics, settings,
-                [this](const Settler::Settled& settled) { after_settling(settled); }),
+        settler(
+            storage.work(), clock, host, ids, metrics, settings,
+            [this](const Claimed& claimed, const Verdict& verdict, Time at) { hosts.observe(claimed, verdict, at); },
+            [this](const Settler::Settled& settled) { after_settling(settled); }),
         courier(storage.outbox(), lease, sender, clock, host, ids, metrics, settings),
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
         keeper(
@@ -98,6 +108,12 @@ struct TaskEngine::Parts {
     } else if (settled.next_due) {
       dispatcher.wake(*settled.next_due);
     }
+  }
+
+  // What was held for a host, due at `due` at the earliest, may be claimed.
+  void after_letting_go(Time due) {
+    dispatcher.wake(due);
+    if (!dispatcher.keeps_up()) offer_to_others(due);
   }
 
   void give_back(std::span<const ClaimRef> claims) noexcept {
@@ -151,6 +167,10 @@ struct TaskEngine::Parts {
     }
     if (signal.kind == Signal::Kind::cancel) {
       abort(signal.execution_id);
+      return;
+    }
+    if (signal.kind == Signal::Kind::hosts) {
+      hosts.look();
       return;
     }
     const auto recalled = held.recall(signal.organization_id, signal.task_id, clock.now());
@@ -215,7 +235,7 @@ struct TaskEngine::Parts {
       hold.revoke(outcome.revoked);
       switch (outcome.result) {
         case WriteResult::applied:
-          if (!outcome.revoked.empty()) dispatcher.wake(clock.now());
+          if (!outcome.revoked.empty() || outcome.let_go) dispatcher.wake(clock.now());
           return Reply{std::move(reply), false};
         case WriteResult::replayed:
           return Reply{std::move(outcome.replay.value()), true};

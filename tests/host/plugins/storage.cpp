@@ -20,6 +20,7 @@ class ForgetfulStorage final : public Storage {
   Schedules& schedules() noexcept override { std::terminate(); }
   Directory& directory() noexcept override { std::terminate(); }
   Maintenance& maintenance() noexcept override { std::terminate(); }
+  HostStates& hosts() noexcept override { std::terminate(); }
 };
 
 constexpr punctual_setting settings[] = {

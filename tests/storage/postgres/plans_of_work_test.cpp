@@ -155,6 +155,20 @@ TEST_CASE_METHOD(WorkPlansFixture, "a claim with organisations in turn reads no 
   CHECK(most_rows(plans) <= 301);
 }
 
+TEST_CASE_METHOD(WorkPlansFixture, "a claim does not walk over what is held, however much that is") {
+  session.execute(R"sql(
+    update executions
+    set held_host = 'example.com:443'
+    where status = 'pending' and tier = 'k' and organization_id = lpad(to_hex(100), 32, '0')::uuid;)sql");
+  const auto plans = claim(100, at(-1h));
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(claimed.size() == 100);
+  CHECK(std::none_of(claimed.begin(), claimed.end(),
+                     [](const Claimed& one) { return one.organization_id == organization(greedy); }));
+  CHECK(most_rows(plans) <= 201);  // of organisations with work
+}
+
 TEST_CASE_METHOD(WorkPlansFixture, "a claim of lines looks at the head of each, however long they are") {
   session.execute(R"sql(
     update executions

@@ -115,6 +115,7 @@ struct PlansFixture {
     (void)store.queues().resume(write, "mail");
     (void)store.queues().forget(write, "mail");
     change_executions();
+    close_host();
     (void)store.maintenance().expire_replies(now, 10);
     // Everything that has ended is old enough.
     REQUIRE_FALSE(store.maintenance().upkeep({now + 60s, {}}).done.empty());
@@ -172,9 +173,36 @@ struct PlansFixture {
     (void)store.leases().acquire({node, "host", 1, now});
   }
 
+  // Something is held, and let go by an edit, by its host, and because it expires.
+  void close_host() {
+    const HostKey host{organization, "example.com:443"};
+    const HostReport failed{host, HostReport::Kind::failed, now, {}, {}};
+    (void)store.hosts().report({&failed, 1});
+    for (std::uint8_t number = 30; number < 34; ++number) {
+      NewWork work;
+      work.task.id = id_of<TaskId>(number);
+      work.task.organization_id = organization;
+      const auto id = id_of<ExecutionId>(number);
+      work.execution = NewExecution{id, id, 1, now};
+      (void)store.work().insert(node, {&work, 1});
+      const auto claimed = store.work().claim({node, ClaimToken{number}, now, now, 10, 10, {}}).claimed;
+      for (const Claimed& one : claimed) {
+        const HostQuestion question{one.id, one.token, host, one.task_updated_at, 1s, now + 10s};
+        REQUIRE(store.hosts().ask({&question, 1}, now).at(0) == HostAnswer::held);
+      }
+    }
+    const auto task = store.tasks().find(organization, id_of<TaskId>(30)).value();
+    const TaskUpdate update{task, task.updated_at, PendingChange::keep, {}};
+    REQUIRE(store.tasks().update({organization, task.id, node, now, {}, {}}, update).let_go);
+    REQUIRE(store.hosts().advance(now + 10s).executions > 0);
+    (void)store.hosts().advance(now + 24h);
+    (void)store.hosts().count_held(1);
+  }
+
   void read() {
     (void)store.outbox().held(node);
     (void)store.outbox().size(1);
+    (void)store.hosts().list();
     TaskQuery tasks{organization};
     tasks.after = TaskCursor{now, now, {}};
     (void)store.tasks().list(tasks);
@@ -255,6 +283,8 @@ bool is_meant(const std::string& step) {
       "SCAN outbox USING INDEX outbox_due",           // the earliest message
       "SCAN outbox USING COVERING INDEX sqlite_autoindex_outbox_1",  // counting them
       "SCAN waiting",                                 // the organisations found so far
+      "SCAN hosts",                                   // all of them are wanted, and they are few
+      "SCAN executions USING COVERING INDEX executions_held",  // counted
       "SCAN CONSTANT ROW"};
   return meant.contains(step);
 }
@@ -296,6 +326,11 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
            "(organization_id=? AND (ready_at,head_id)>(?,?) AND ready_at<?)",
            // Caps.
            "SEARCH executions USING COVERING INDEX executions_running (organization_id=? AND status=?)",
+           // Hosts.
+           "SEARCH hosts USING PRIMARY KEY (organization_id=? AND name=?)",
+           "SEARCH hosts USING INDEX hosts_due (next_at<?)",
+           "SEARCH executions USING INDEX executions_held (organization_id=? AND held_host=?)",
+           "SEARCH executions USING INDEX executions_hold_ends (hold_ends<?)",
            // Retention.
            "SEARCH executions USING INDEX executions_finished (finished_at<?)",
            "SEARCH tasks USING INDEX tasks_deleted (deleted_at<?)",
