@@ -53,7 +53,8 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
   for (const std::string path :
        {"/api/v1/tasks", "/api/v1/tasks/{id}", "/api/v1/tasks/{id}/trigger", "/api/v1/tasks/{id}/executions",
         "/api/v1/executions", "/api/v1/executions/{id}", "/api/v1/queues", "/api/v1/queues/{name}",
-        "/api/v1/queues/{name}/pause", "/api/v1/queues/{name}/resume", "/api/v1/cron/preview", "/health", "/ready", "/metrics"}) {
+        "/api/v1/queues/{name}/pause", "/api/v1/queues/{name}/resume", "/api/v1/cron/preview", "/health", "/ready",
+        "/metrics"}) {
     INFO(path);
     CHECK(paths.contains(path));
   }
