@@ -220,28 +220,11 @@ UpkeepReport clear_keep(SessionPool& pool, const Upkeep& upkeep, std::size_t lim
       order by coalesce(deleted_at, last_execution_at)
       limit $2
       for update skip locked)))sql";
-  static const std::string lines = R"sql(
-    delete from queues
-    where (organization_id, name) in (
-      select organization_id, name
-      from queues
-      where ready_at is null
-        and not paused
-        and concurrency = 1
-        and not exists (
-          select
-          from executions_keep
-          where executions_keep.organization_id = queues.organization_id
-            and executions_keep.queue = queues.name
-            and executions_keep.status in ('pending', 'running'))
-      limit $1
-      for update skip locked))sql";
   const Time cutoff = upkeep.now - upkeep.retention;
   UpkeepReport report;
   note(report, pool.write([&](Session& session) { return session.run(executions, cutoff, limit).changed(); }),
        "old executions");
   note(report, pool.write([&](Session& session) { return session.run(tasks, cutoff, limit).changed(); }), "old tasks");
-  (void)pool.write([&](Session& session) { return session.run(lines, limit).changed(); });
   return report;
 }
 

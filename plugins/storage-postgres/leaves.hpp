@@ -14,7 +14,7 @@ inline constexpr std::chrono::days leaf_width{7};
 // Several instances may call it at once: one works, the others do nothing. Small transactions of its own.
 [[nodiscard]] UpkeepReport tend_leaves(SessionPool& pool, const Upkeep& upkeep);
 
-// Deletes what is over from the leaf `keep`, and lines that nobody uses; at most `limit` rows of each kind.
+// Deletes what is over from the leaf `keep`; at most `limit` rows of each kind.
 [[nodiscard]] UpkeepReport clear_keep(SessionPool& pool, const Upkeep& upkeep, std::size_t limit);
 
 }  // namespace punctual::postgres

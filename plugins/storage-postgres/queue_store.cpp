@@ -26,9 +26,7 @@ TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult r
 void read_settings(RowReader& row, Queue& queue) {
   row.read(queue.paused);
   queue.concurrency = row.next<std::int32_t>();
-  const auto count = row.next<std::optional<std::int32_t>>();
-  const auto period = row.next<std::optional<seconds>>();
-  if (count) queue.rate = QueueRate{*count, period.value()};
+  queue.rate = stored_queue_rate(row.next<std::optional<std::string>>());
 }
 
 void count_live(Session& session, OrganizationId organization, Queue& queue) {
@@ -56,26 +54,30 @@ Queue set_concurrency_and_rate(Session& session, const TaskWrite& write, std::st
                                const QueueChange& change) {
   // Settings count from now on, so the line is worth a look.
   static const std::string sql = R"sql(
-    insert into queues as line (organization_id, name, configured, concurrency, rate_count, rate_period_s, rate_at_once,
-      rate_every, ready_at)
-    values ($1, $2, true, coalesce($3, 1), $5, $6, $7, $8 * interval '1 microsecond', $9)
+    insert into queues as line (organization_id, name, configured, concurrency, rate, rate_at_once, rate_every, ready_at)
+    values ($1, $2, true, coalesce($3, 1), $5, $6, $7 * interval '1 microsecond', $8)
     on conflict (organization_id, name) do update
     set configured = true,
       concurrency = coalesce($3, line.concurrency),
-      rate_count = case when $4 then excluded.rate_count else line.rate_count end,
-      rate_period_s = case when $4 then excluded.rate_period_s else line.rate_period_s end,
+      rate = case when $4 then excluded.rate else line.rate end,
       rate_at_once = case when $4 then excluded.rate_at_once else line.rate_at_once end,
       rate_every = case when $4 then excluded.rate_every else line.rate_every end,
       next_at = case when $4 then line.next_at - line.rate_every + excluded.rate_every else line.next_at end,
       ready_at = least(line.ready_at, excluded.ready_at)
-    returning paused, concurrency, rate_count, rate_period_s)sql";
-  using Number = std::optional<std::int32_t>;
-  const auto pace = change.rate ? std::optional(QueuePace(*change.rate)) : std::nullopt;
-  const Rows rows = session.run(sql, write.organization_id, name, Number(change.concurrency), change.changes_rate,
-                                change.rate ? Number(change.rate->count) : std::nullopt,
-                                change.rate ? std::optional(change.rate->period) : std::nullopt,
-                                pace ? Number(pace->at_once) : std::nullopt,
-                                pace ? std::optional<std::int64_t>(pace->every.count()) : std::nullopt, write.now);
+    returning paused, concurrency, rate)sql";
+  Parameters parameters(write.organization_id, name, change.concurrency, change.changes_rate);
+  if (change.rate) {
+    const QueuePace pace(*change.rate);
+    parameters.add(text_of(*change.rate));
+    parameters.add(std::int32_t{pace.at_once});
+    parameters.add(std::int64_t{pace.every.count()});
+  } else {
+    parameters.add(std::optional<std::string>());
+    parameters.add(std::optional<std::int32_t>());
+    parameters.add(std::optional<std::int64_t>());
+  }
+  parameters.add(write.now);
+  const Rows rows = session.run(sql, parameters);
   Queue queue;
   queue.name = name;
   RowReader row(rows, 0);
@@ -87,7 +89,7 @@ Queue set_concurrency_and_rate(Session& session, const TaskWrite& write, std::st
 
 std::vector<Queue> list_queues(Session& session, OrganizationId organization) {
   static const std::string settings_sql = R"sql(
-    select name, paused, concurrency, rate_count, rate_period_s
+    select name, paused, concurrency, rate
     from queues
     where organization_id = $1
       and (configured or paused))sql";
@@ -122,7 +124,7 @@ std::vector<Queue> list_queues(Session& session, OrganizationId organization) {
 
 std::optional<Queue> find_queue(Session& session, OrganizationId organization, std::string_view name) {
   static const std::string sql = R"sql(
-    select paused, concurrency, rate_count, rate_period_s
+    select paused, concurrency, rate
     from queues
     where organization_id = $1
       and name = $2
@@ -229,8 +231,8 @@ TaskWriteOutcome PostgresQueueStore::change(const TaskWrite& write, std::string_
 TaskWriteOutcome PostgresQueueStore::forget(const TaskWrite& write, std::string_view name) {
   static const std::string sql = R"sql(
     update queues
-    set configured = false, paused = false, concurrency = 1, rate_count = null, rate_period_s = null,
-      rate_at_once = null, rate_every = null, next_at = null, ready_at = least(ready_at, $3)
+    set configured = false, paused = false, concurrency = 1, rate = null, rate_at_once = null, rate_every = null,
+      next_at = null, ready_at = least(ready_at, $3)
     where organization_id = $1
       and name = $2
       and (configured or paused))sql";

@@ -182,8 +182,7 @@ create table queues (
   configured boolean not null default false, -- a client has set concurrency and rate
   paused boolean not null default false,
   concurrency integer not null default 1 check (concurrency between 1 and 100),
-  rate_count integer,
-  rate_period_s bigint,
+  rate text,
   rate_at_once integer,
   rate_every interval,
   next_at timestamptz,

@@ -70,7 +70,7 @@ void keep_order(std::vector<Head>& heads) {
 std::optional<LineSettings> find_line_settings(Connection& connection, OrganizationId organization,
                                                std::string_view queue) {
   Query stored(connection, R"sql(
-    select paused, concurrency, rate_count, rate_period_s, next_at
+    select paused, concurrency, rate, next_at
     from queues
     where organization_id = ?1
       and name = ?2)sql",
@@ -79,8 +79,8 @@ std::optional<LineSettings> find_line_settings(Connection& connection, Organizat
   LineSettings settings;
   settings.paused = stored.get<bool>(0);
   settings.concurrency = stored.get<int>(1);
-  if (const auto count = stored.get<std::optional<int>>(2)) settings.rate = QueueRate{*count, stored.get<seconds>(3)};
-  settings.next_at = stored.get<std::optional<Time>>(4);
+  settings.rate = stored_queue_rate(stored.get<std::optional<std::string>>(2));
+  settings.next_at = stored.get<std::optional<Time>>(3);
   return settings;
 }
 
@@ -117,8 +117,7 @@ void LineChanges::refresh(OrganizationId organization, const std::string& queue)
   const int slots = settings.concurrency - running_in(connection_, organization, queue);
   if (slots <= 0) return;
   auto heads = first_waiting(connection_, organization, queue, slots);
-  std::stable_sort(heads.begin(), heads.end(),
-                   [](const Head& a, const Head& b) { return a.ready_at < b.ready_at; });
+  std::stable_sort(heads.begin(), heads.end(), [](const Head& a, const Head& b) { return a.ready_at < b.ready_at; });
   keep_rate(heads, settings);
   keep_order(heads);
   for (const Head& head : heads) {

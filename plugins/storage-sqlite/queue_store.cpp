@@ -62,7 +62,7 @@ std::vector<Queue> list_queues(Connection& connection, OrganizationId organizati
   std::map<std::string, Queue> found;
   {
     Query names(connection, R"sql(
-      select name, paused, concurrency, rate_count, rate_period_s
+      select name, paused, concurrency, rate
       from queues
       where organization_id = ?1)sql",
                 organization);
@@ -70,7 +70,7 @@ std::vector<Queue> list_queues(Connection& connection, OrganizationId organizati
       Queue& queue = found[names.get<std::string>(0)];
       queue.paused = names.get<bool>(1);
       queue.concurrency = names.get<int>(2);
-      if (const auto rate = names.get<std::optional<int>>(3)) queue.rate = QueueRate{*rate, names.get<seconds>(4)};
+      queue.rate = stored_queue_rate(names.get<std::optional<std::string>>(3));
     }
   }
   {
@@ -113,15 +113,13 @@ void set_concurrency_and_rate(Connection& connection, const TaskWrite& write, st
                 : std::nullopt;
     settings.rate = change.rate;
   }
-  const auto number = settings.rate ? std::optional(settings.rate->count) : std::nullopt;
-  const auto period = settings.rate ? std::optional(settings.rate->period) : std::nullopt;
+  const auto rate = settings.rate ? std::optional(text_of(*settings.rate)) : std::nullopt;
   Query(connection, R"sql(
-    insert into queues (organization_id, name, configured, paused, concurrency, rate_count, rate_period_s, next_at)
-    values (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)
+    insert into queues (organization_id, name, configured, paused, concurrency, rate, next_at)
+    values (?1, ?2, 1, ?3, ?4, ?5, ?6)
     on conflict (organization_id, name) do update
-    set configured = 1, concurrency = excluded.concurrency, rate_count = excluded.rate_count,
-      rate_period_s = excluded.rate_period_s, next_at = excluded.next_at)sql",
-        write.organization_id, name, settings.paused, settings.concurrency, number, period, settings.next_at)
+    set configured = 1, concurrency = excluded.concurrency, rate = excluded.rate, next_at = excluded.next_at)sql",
+        write.organization_id, name, settings.paused, settings.concurrency, rate, settings.next_at)
       .run();
 }
 

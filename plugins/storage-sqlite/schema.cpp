@@ -202,8 +202,7 @@ create table queues (
   configured integer not null, -- a client has set concurrency and rate
   paused integer not null,
   concurrency integer not null check (concurrency between 1 and 100),
-  rate_count integer,
-  rate_period_s integer,
+  rate text,
   next_at integer, -- of the rate: QueuePace
   primary key (organization_id, name),
   check (configured = 1 or paused = 1)

@@ -62,8 +62,7 @@ TEST_CASE("concurrency and rate of a queue are set, one without the other, and o
   RunningApi server;
   const auto made = put(server, "q", R"({"concurrency":5,"rate":"100/m"})");
   CHECK(made.status == 200);
-  CHECK(made.body ==
-        R"({"data":{"name":"q","paused":false,"concurrency":5,"rate":"100/m","pending":0,"running":0}})");
+  CHECK(made.body == R"({"data":{"name":"q","paused":false,"concurrency":5,"rate":"100/m","pending":0,"running":0}})");
   CHECK(put(server, "q", R"({"concurrency":6})").json().at("data").at("rate") == "100/m");
   CHECK(put(server, "q", R"({"rate":"1/h"})").json().at("data").at("concurrency") == 6);
   server.restart();

@@ -32,8 +32,9 @@ struct QueueServers : StorageFixture {
   }
 
   void set(const QueueChange& change) {
-    REQUIRE(store().queues().change(write({}, at(0s)), "q", change, [](const Queue&) { return StoredReply{}; }).result ==
-            WriteResult::applied);
+    REQUIRE(
+        store().queues().change(write({}, at(0s)), "q", change, [](const Queue&) { return StoredReply{}; }).result ==
+        WriteResult::applied);
   }
 
   void fill(std::size_t length) {
@@ -84,7 +85,8 @@ struct QueueServers : StorageFixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(QueueServers, "no more of a queue run at once than its concurrency, started in order, on all servers") {
+TEST_CASE_METHOD(QueueServers,
+                 "no more of a queue run at once than its concurrency, started in order, on all servers") {
   constexpr int concurrency = 3;
   constexpr std::size_t length = 300;
   set({concurrency, false, {}});
@@ -96,10 +98,11 @@ TEST_CASE_METHOD(QueueServers, "no more of a queue run at once than its concurre
   run(
       [&](const Server& server) {
         while (goes_on()) {
-          for (const Claimed& claimed : server.store->work().claim(request_of(server, at(1h))).claimed) {
-            const int now = ++running;
-            for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
-            }
+          const auto all = server.store->work().claim(request_of(server, at(1h))).claimed;
+          const int now = running += static_cast<int>(all.size());
+          for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+          }
+          for (const Claimed& claimed : all) {
             // Whatever is before it in the line has been given out before it or with it.
             if (claimed.attempt == 1) {
               const std::size_t at_place = place.at(claimed.id);
@@ -109,8 +112,7 @@ TEST_CASE_METHOD(QueueServers, "no more of a queue run at once than its concurre
               }
             }
             const bool fails = claimed.attempt == 1 && claimed.run_id.value.bytes[15] % 5 == 0;
-            Settlement item =
-                settlement(claimed, fails ? ExecutionStatus::failed : ExecutionStatus::success, at(1h));
+            Settlement item = settlement(claimed, fails ? ExecutionStatus::failed : ExecutionStatus::success, at(1h));
             if (fails) item.retry = Retry{next_id<ExecutionId>(), at(1h)};
             --running;
             wrong += server.store->work().settle({&item, 1})[0] != SettleOutcome::settled;
@@ -229,7 +231,8 @@ TEST_CASE_METHOD(QueueServers, "a rate is never exceeded by claimers on all serv
   CHECK(too_many == 0);
 }
 
-TEST_CASE_METHOD(QueueServers, "a queue that is changed, paused and deleted under load loses nothing and stands still never") {
+TEST_CASE_METHOD(QueueServers,
+                 "a queue that is changed, paused and deleted under load loses nothing and stands still never") {
   constexpr std::size_t length = 300;
   set({2, false, {}});
   fill(length);

@@ -219,7 +219,8 @@ TEST_CASE_METHOD(QueueFixture, "a queue that could not be forgotten has not used
 
 // ---- Pause.
 
-TEST_CASE_METHOD(QueueFixture, "nothing of a paused queue is claimed until it is resumed, and then at once and in order") {
+TEST_CASE_METHOD(QueueFixture,
+                 "nothing of a paused queue is claimed until it is resumed, and then at once and in order") {
   const auto first = queued(at(1s));
   pause(at(2s));
   const auto second = queued(at(3s));
@@ -366,7 +367,8 @@ TEST_CASE_METHOD(QueueFixture, "a retry that waits keeps its slot, the others go
   CHECK(claim_one(at(31s)).id == ids[3]);
 }
 
-TEST_CASE_METHOD(QueueFixture, "what runs goes on when concurrency is lowered, and nothing starts before there is a slot") {
+TEST_CASE_METHOD(QueueFixture,
+                 "what runs goes on when concurrency is lowered, and nothing starts before there is a slot") {
   set_concurrency(3);
   const auto ids = queued(5, at(1s));
   const auto running = claim(at(2s));
@@ -541,5 +543,5 @@ TEST_CASE_METHOD(QueueFixture, "a rate holds in every span of its period and is 
   }
   const auto count = static_cast<std::size_t>(rate.count);
   for (std::size_t i = 0; i + count < starts.size(); ++i) REQUIRE(starts[i + count] - starts[i] >= rate.period);
-  CHECK(starts.back() - starts.front() < rate.period * 3 * 11 / 10);
+  CHECK(starts.back() - starts.front() < milliseconds{rate.period} * 33 / 10);
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "punctual/errors.hpp"
 #include "punctual/storage.hpp"
 
 namespace punctual {
@@ -46,6 +47,14 @@ struct QueueRate {
   const char* end = text.data() + text.size() - unit.size();
   const auto read = std::from_chars(text.data(), end, rate.count);
   if (read.ec != std::errc{} || read.ptr != end || rate.count > max_queue_rate) return std::nullopt;
+  return rate;
+}
+
+// As it was stored by text_of. Throws Corrupt when it was not.
+[[nodiscard]] inline std::optional<QueueRate> stored_queue_rate(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  const auto rate = parse_queue_rate(*text);
+  if (!rate) throw Corrupt("a stored rate of a queue is none: " + *text);
   return rate;
 }
 

@@ -46,16 +46,15 @@ Reply TaskEngine::change_queue(const Request& request, std::string_view name, co
                                const Render<Queue>& render) {
   parts_->refuse_when_draining();
   StoredReply reply;
-  auto outcome = parts_->storage.queues().change(queue_write(request, parts_->lease.node(), now(), {}, {}), name, change,
-                                                 [&](const Queue& queue) { return reply = render(queue); });
+  auto outcome = parts_->storage.queues().change(queue_write(request, parts_->lease.node(), now(), {}, {}), name,
+                                                 change, [&](const Queue& queue) { return reply = render(queue); });
   look_at_queues();
   return reply_to(std::move(outcome), std::move(reply));
 }
 
 Reply TaskEngine::forget_queue(const Request& request, std::string_view name, const StoredReply& reply) {
   parts_->refuse_when_draining();
-  auto outcome =
-      parts_->storage.queues().forget(queue_write(request, parts_->lease.node(), now(), {}, reply), name);
+  auto outcome = parts_->storage.queues().forget(queue_write(request, parts_->lease.node(), now(), {}, reply), name);
   look_at_queues();
   return reply_to(std::move(outcome), reply);
 }
@@ -78,8 +77,7 @@ Reply TaskEngine::pause_queue(const Request& request, std::string_view name, con
 
 Reply TaskEngine::resume_queue(const Request& request, std::string_view name, const StoredReply& reply) {
   parts_->refuse_when_draining();
-  auto outcome =
-      parts_->storage.queues().resume(queue_write(request, parts_->lease.node(), now(), {}, reply), name);
+  auto outcome = parts_->storage.queues().resume(queue_write(request, parts_->lease.node(), now(), {}, reply), name);
   look_at_queues();
   return reply_to(std::move(outcome), reply);
 }

@@ -7,10 +7,12 @@
 using namespace punctual;
 using namespace punctual::testing;
 
-TEST_CASE_METHOD(StorageFixture, "the row of a queue goes a day after its last work, unless something is set or waits") {
+TEST_CASE_METHOD(StorageFixture,
+                 "the row of a queue goes a day after its last work, unless something is set or waits") {
   const auto stored = [&] {
-    return site.database().postgres()->value("select coalesce(string_agg(name, ' ' order by name), '') from "
-                                             "punctual.queues");
+    return site.database().postgres()->value(
+        "select coalesce(string_agg(name, ' ' order by name), '') from "
+        "punctual.queues");
   };
   for (const std::string queue : {"over", "paused", "runs", "waits"}) {
     NewWork work = once(acme, at(1s), queue);

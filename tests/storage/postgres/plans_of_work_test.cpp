@@ -196,7 +196,7 @@ constexpr const char* make_long_lines = R"sql(
   select distinct organization_id, queue, '2026-02-28'::timestamptz from executions where status = 'pending' and queue is not null
   on conflict (organization_id, name) do update set ready_at = excluded.ready_at;
   update queues
-  set concurrency = 3, rate_count = 100, rate_period_s = 1, rate_at_once = 5, rate_every = interval '10 milliseconds'
+  set concurrency = 3, rate = '100/s', rate_at_once = 5, rate_every = interval '10 milliseconds'
   where name = 'line';)sql";
 
 }  // namespace
