@@ -114,11 +114,17 @@ class ExecutionList {
 
   // What runs is no more than one server can hold.
   void of_live() {
+    // The plus keeps it from the list of all, which has the order.
     static const std::string running = select_execution + R"sql(
     from executions
     where organization_id = ?1
-      and status = 'running')sql" + bounds +
-                                       with_status + in_queue + in_order;
+      and status = 'running'
+      and (+scheduled_for, +id) < (?2, ?3)
+      and +scheduled_for >= ?4)sql" + with_status +
+                                       in_queue + R"sql(
+    order by +scheduled_for desc, +id desc
+    limit ?8
+    offset ?9)sql";
     static const std::string without_queue = select_execution + R"sql(
     from executions
     where organization_id = ?1

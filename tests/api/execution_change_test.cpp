@@ -194,7 +194,7 @@ TEST_CASE_METHOD(ExecutionChanges, "cancelling and retrying can be repeated with
   const auto pending = only_execution(server.create(R"({"url":"https://example.com","delay":60})"));
   const auto done = failed();
   int number = 0;
-  for (const std::string what : {pending + "/cancel", done + "/retry", std::string("retry")}) {
+  for (const std::string& what : {pending + "/cancel", done + "/retry", std::string("retry")}) {
     INFO(what);
     const HeaderList key{{"Idempotency-Key", std::to_string(++number)}};
     const auto first = post(what, {}, key);
@@ -219,7 +219,8 @@ TEST_CASE_METHOD(ExecutionChanges, "lists of executions take every filter, alone
   const auto waiting = only_execution(server.create(R"({"url":"https://example.com","delay":90,"queue":"mail"})"));
   const auto found = [&](const std::string& query) {
     std::vector<std::string> ids;
-    for (const auto& one : server.get("/api/v1/executions?" + query).as_array()) ids.push_back(text_of(one.at("id")));
+    const auto data = server.get("/api/v1/executions?" + query);
+    for (const auto& one : data.as_array()) ids.push_back(text_of(one.at("id")));
     return ids;
   };
   using Ids = std::vector<std::string>;

@@ -29,7 +29,7 @@ struct MixedFixture : StorageFixture {
     }
     for (int i = 0; i < 6; ++i) insert(cron(acme, at(900s)));
     for (int i = 0; i < 12; ++i) insert(once(acme, at(seconds{100 + i / 3}), queue_of(i)));
-    REQUIRE(work().claim(claim_request(at(101s), at(102s), 50)).claimed.size() > 5);
+    REQUIRE(work().claim(claim_request(at(101s), at(102s), 50)).claimed.size() >= 5);
     for (int i = 0; i < 4; ++i) insert(once(acme, at(seconds{200 + i}), queue_of(i)));
     insert(once(other, at(150s), "a"));
   }
@@ -67,7 +67,7 @@ TEST_CASE_METHOD(MixedFixture,
                  "executions are listed by every combination of filters as one by one they would be chosen") {
   ExecutionQuery all{acme, now, 1000};
   const auto everything = tasks().list_executions(all).items;
-  REQUIRE(everything.size() > 60);
+  REQUIRE(everything.size() > 50);
   std::map<ExecutionId, std::optional<std::string>> queues;
   for (const Execution& one : everything) queues[one.id] = task(one.task_id).spec.queue;
   const TaskId some_task = everything[everything.size() - 3].task_id;

@@ -343,10 +343,17 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
            "SEARCH queues USING PRIMARY KEY (organization_id=? AND name=?)",
            "SEARCH executions USING INDEX executions_in_line (organization_id=? AND queue=? AND status=?)",
            // Lists with filters.
-           "SEARCH executions USING INDEX executions_of_queue (organization_id=? AND queue=? AND scheduled_for>?)",
-           "SEARCH executions USING INDEX executions_waiting (organization_id=? AND scheduled_for>?)",
+           "SEARCH executions USING INDEX executions_of_queue "
+           "(organization_id=? AND queue=? AND scheduled_for>? AND (scheduled_for,id)<(?,?))",
+           "SEARCH executions USING INDEX executions_waiting "
+           "(organization_id=? AND scheduled_for>? AND (scheduled_for,id)<(?,?))",
+           "SEARCH executions USING INDEX executions_due_of_organization "
+           "(organization_id=? AND scheduled_for>? AND (scheduled_for,id)<(?,?))",
+           "SEARCH executions USING INDEX executions_running (organization_id=? AND status=?)",
            "SEARCH executions USING INDEX executions_unsuccessful "
-           "(organization_id=? AND status=? AND followed=? AND scheduled_for>?)",
+           "(organization_id=? AND status=? AND followed=? AND scheduled_for>? AND (scheduled_for,id)<(?,?))",
+           "SEARCH executions USING INDEX executions_unsuccessful "
+           "(organization_id=? AND status=? AND followed=? AND scheduled_for>? AND scheduled_for<?)",
            "SEARCH tasks USING INDEX tasks_of_queue (organization_id=? AND queue=?)",
            "SEARCH tasks USING INDEX tasks_cron (organization_id=?)",
            "SEARCH tasks USING INDEX tasks_unsuccessful (organization_id=? AND last_execution_status=?)",
