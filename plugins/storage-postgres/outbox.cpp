@@ -176,8 +176,8 @@ MessageClaims claim_messages(Session& session, const MessageRequest& request, Ti
   static const std::string sql = R"sql(
     select *
     from claim_messages($1, $2, $3, $4, $5, $6, $7, $8))sql";
-  const auto bytes = static_cast<std::int64_t>(
-      std::min<std::size_t>(request.bytes, std::numeric_limits<std::int64_t>::max()));
+  const auto bytes =
+      static_cast<std::int64_t>(std::min<std::size_t>(request.bytes, std::numeric_limits<std::int64_t>::max()));
   Parameters parameters(request.node, request.token, request.now, floor, request.limit, bytes);
   parameters.add_each(request.passed_over, [](OrganizationId organization) { return organization; });
   parameters.add(after);
@@ -255,9 +255,8 @@ MessageClaims PostgresOutbox::claim(const MessageRequest& request) {
     const std::lock_guard lock(turn_mutex_);
     turn = last_turn_;
   }
-  auto claims = SessionPool::collision_free([&] {
-    return pool_.use([&](Session& session) { return claim_messages(session, request, floor.floor, turn); });
-  });
+  auto claims = SessionPool::collision_free(
+      [&] { return pool_.use([&](Session& session) { return claim_messages(session, request, floor.floor, turn); }); });
   floor_.end(floor, claims.next_due);
   const std::lock_guard lock(turn_mutex_);
   last_turn_ = turn;

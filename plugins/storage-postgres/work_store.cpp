@@ -16,8 +16,7 @@ Histogram& call_seconds(Metrics& metrics, const char* name) {
 
 }  // namespace
 
-PostgresWorkStore::PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, ClaimFloor& message_floor,
-                                     Metrics& metrics)
+PostgresWorkStore::PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, ClaimFloor& message_floor, Metrics& metrics)
     : pool_(pool),
       floor_(floor),
       message_floor_(message_floor),

@@ -95,8 +95,7 @@ MessageClaims claim_messages(Connection& connection, const MessageRequest& reque
   TermsReader terms(connection);
   std::size_t bytes = 0;
   const auto organizations = organizations_with_due(connection, request, last_turn);
-  const std::size_t each =
-      organizations.empty() ? 0 : std::max<std::size_t>(1, request.limit / organizations.size());
+  const std::size_t each = organizations.empty() ? 0 : std::max<std::size_t>(1, request.limit / organizations.size());
   std::vector<ClaimedMessage> due;
   for (const OrganizationId organization : organizations) {
     if (due.size() >= request.limit) break;

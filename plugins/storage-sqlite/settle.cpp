@@ -113,10 +113,10 @@ void store_messages(Connection& connection, const Finished& finished, const Sett
                              settlement.finished_at};
   const auto failed = run_failed(finished, retried);
   for (const NewMessage& message : settlement.messages) {
-    const bool tells = message.event == MessageEvent::execution_completed ||
-                       (message.event == MessageEvent::task_failed && failed == true) ||
-                       (message.event == MessageEvent::task_recovered && failed == false &&
-                        is_failing(connection, finished.task_id));
+    const bool tells =
+        message.event == MessageEvent::execution_completed ||
+        (message.event == MessageEvent::task_failed && failed == true) ||
+        (message.event == MessageEvent::task_recovered && failed == false && is_failing(connection, finished.task_id));
     if (tells) insert_message(connection, source, message);
   }
 }

@@ -114,7 +114,9 @@ TEST_CASE("news of a task tell of the task and of the execution") {
 TEST_CASE("how an attempt ended decides what may be told of it") {
   using enum MessageEvent;
   using Events = std::vector<MessageEvent>;
-  const auto told = [](ExecutionStatus status) { return events_of(messages_about(claimed(), end_of(claimed(), status))); };
+  const auto told = [](ExecutionStatus status) {
+    return events_of(messages_about(claimed(), end_of(claimed(), status)));
+  };
   CHECK(told(ExecutionStatus::success) == Events{execution_completed, task_recovered});
   CHECK(told(ExecutionStatus::failed) == Events{execution_completed, task_failed});
   CHECK(told(ExecutionStatus::timeout) == Events{execution_completed, task_failed});

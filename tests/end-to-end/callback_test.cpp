@@ -27,10 +27,8 @@ boost::json::object json_of(const TargetRequest& request) { return boost::json::
 
 TEST_CASE_METHOD(Deployment, "a callback tells how each attempt of a task ended") {
   target().answer("/hook", fail_first(1, {.status = 503, .body = "busy"}, {.status = 200, .body = "fine"}));
-  const auto created = create({{"url", target().url("/hook")},
-                               {"callback_url", target().url("/done")},
-                               {"retry_delay", 1},
-                               {"body", "x"}});
+  const auto created = create(
+      {{"url", target().url("/hook")}, {"callback_url", target().url("/done")}, {"retry_delay", 1}, {"body", "x"}});
   REQUIRE(eventually([&] { return target().requests("/done").size() == 2; }));
   const auto requests = target().requests("/done");
   const auto first = json_of(requests[0]);

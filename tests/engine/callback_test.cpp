@@ -334,8 +334,9 @@ struct FaultyServer {
   }
 
   void create(const CallbackFixture& fixture) {
-    (void)engine.create_task(fixture.request(), CallbackFixture::task_with_callback(),
-                             [](const CreatedTask&) { return StoredReply{202, ""}; });
+    (void)engine.create_task(fixture.request(), CallbackFixture::task_with_callback(), [](const CreatedTask&) {
+      return StoredReply{202, ""};
+    });
   }
 
   PluginInstance<Storage> storage;

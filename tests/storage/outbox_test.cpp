@@ -246,11 +246,10 @@ TEST_CASE_METHOD(OutboxFixture, "of several results of a task in one batch the e
   for (int i = 0; i < 4; ++i) claimed.push_back(start_run(id));
   const Claimed next_door = start_run(neighbour);
   // success (6 s), failed (5 s), success (7 s), cancelled (8 s): fails at 5 s, recovers at 6 s, and stays well.
-  std::vector batch{end_of(claimed[0], ExecutionStatus::success, at(6s)),
-                    end_of(claimed[1], ExecutionStatus::failed, at(5s)),
-                    end_of(next_door, ExecutionStatus::success, at(6s)),
-                    end_of(claimed[2], ExecutionStatus::success, at(7s)),
-                    end_of(claimed[3], ExecutionStatus::cancelled, at(8s))};
+  std::vector batch{
+      end_of(claimed[0], ExecutionStatus::success, at(6s)), end_of(claimed[1], ExecutionStatus::failed, at(5s)),
+      end_of(next_door, ExecutionStatus::success, at(6s)), end_of(claimed[2], ExecutionStatus::success, at(7s)),
+      end_of(claimed[3], ExecutionStatus::cancelled, at(8s))};
   (void)work().settle(batch);
   std::vector<MessageId> told;
   for (const ClaimedMessage& one : claim_messages(at(9s))) told.push_back(one.id);
@@ -272,7 +271,8 @@ TEST_CASE_METHOD(OutboxFixture, "a task recovers exactly once, however many runs
     for (int i = 0; i < threads; ++i) {
       settlers.emplace_back([&, i] {
         WorkStore& writer = i % 2 == 0 ? work() : second->work();
-        const Settlement item = end_of(claimed[static_cast<std::size_t>(i)], ExecutionStatus::success, at(3s + 1us * i));
+        const Settlement item =
+            end_of(claimed[static_cast<std::size_t>(i)], ExecutionStatus::success, at(3s + 1us * i));
         (void)writer.settle({&item, 1});
       });
     }
@@ -301,7 +301,8 @@ TEST_CASE_METHOD(OutboxFixture, "what is claimed is not claimed again, what is g
   CHECK(claimed[0].attempts == 0);
 }
 
-TEST_CASE_METHOD(OutboxFixture, "a message that is to be sent again is due at that time, one that is done with is gone") {
+TEST_CASE_METHOD(OutboxFixture,
+                 "a message that is to be sent again is due at that time, one that is done with is gone") {
   const auto id = tell(at(1s), {message(completed)});
   for (int attempts = 0; attempts < 3; ++attempts) {
     const auto claimed = claim_messages(at(attempts * 10s + 1s));

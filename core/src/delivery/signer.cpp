@@ -134,8 +134,8 @@ std::string webhook_signature(std::span<const std::string> secrets, std::string_
 
 Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers) {
   const std::string_view body = carries_body(claimed.method) ? std::string_view(claimed.body) : std::string_view();
-  Headers ours = signed_headers({claimed.run_id.text(), claimed.task_id, claimed.id, claimed.signing_secrets, body}, now,
-                                compat_headers);
+  Headers ours = signed_headers({claimed.run_id.text(), claimed.task_id, claimed.id, claimed.signing_secrets, body},
+                                now, compat_headers);
   ours.emplace_back("Punctual-Attempt", std::to_string(claimed.attempt));
   ours.emplace_back("Punctual-Scheduled-For", format_rfc3339(claimed.scheduled_for));
   if (!body.empty() && !has(claimed.headers, "Content-Type")) {
@@ -152,8 +152,8 @@ Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers) 
 }
 
 Headers message_headers(const ClaimedMessage& message, std::string_view body, Time now, bool compat_headers) {
-  Headers out = signed_headers({message.id.text(), message.task_id, message.execution_id, message.signing_secrets, body},
-                               now, compat_headers);
+  Headers out = signed_headers(
+      {message.id.text(), message.task_id, message.execution_id, message.signing_secrets, body}, now, compat_headers);
   out.emplace_back("Content-Type", "application/json");
   return out;
 }

@@ -42,9 +42,8 @@ CourierMetrics::CourierMetrics(Metrics& m)
       in_flight(m.gauge("punctual_callbacks_in_flight", "Callbacks and news that this server is sending")),
       stored(m.gauge("punctual_callbacks_stored",
                      "Callbacks and news in the outbox of all servers, at most 10000 of which are counted")),
-      lag_seconds(
-          m.gauge("punctual_callback_lag_seconds", "For how long the earliest callback that nobody sends has been due")) {
-}
+      lag_seconds(m.gauge("punctual_callback_lag_seconds",
+                          "For how long the earliest callback that nobody sends has been due")) {}
 
 Courier::Courier(Outbox& outbox, const Lease& lease, const Sender& sender, Clock& clock, Host& host, IdGenerator& ids,
                  EngineMetrics& metrics, const EngineSettings& settings)
@@ -101,8 +100,8 @@ Time Courier::step() {
     next_look_ = now;
     storage_errors_.add();
     const auto wait = transient_wait(++failures_);
-    host_.log(LogLevel::warn, std::string("work on the outbox failed, trying again in ") + std::to_string(wait.count()) +
-                                  " ms: " + error.what());
+    host_.log(LogLevel::warn, std::string("work on the outbox failed, trying again in ") +
+                                  std::to_string(wait.count()) + " ms: " + error.what());
     return clock_.now() + wait;
   }
   show(now);
@@ -116,8 +115,8 @@ void Courier::claim(Time now) {
   // A wake from here on stays. Without room, storing a result leads here again.
   state_.lock()->claim_at = now + poll_;
   if (allowance.limit == 0) return;
-  auto claims = outbox_.claim({lease_.node(), ids_.next_token(), now, allowance.limit, allowance.bytes,
-                               std::move(allowance.passed_over)});
+  auto claims = outbox_.claim(
+      {lease_.node(), ids_.next_token(), now, allowance.limit, allowance.bytes, std::move(allowance.passed_over)});
   for (const ClaimedMessage& message : claims.claimed) in_flight_.add(message);
   next_due_ = claims.next_due;
   more_ = next_due_ && *next_due_ <= now;

@@ -125,6 +125,7 @@ RescueReport take_over(Storage& store, const StorageSite& site, NodeId node) {
     const RescueReport report = store.leases().rescue(node, now, 10s);
     all.executions += report.executions;
     all.nodes += report.nodes;
+    all.messages += report.messages;
   }
   return all;
 }
