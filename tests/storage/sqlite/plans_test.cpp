@@ -192,11 +192,11 @@ struct PlansFixture {
 // Walks that are meant: in the order of an index, ended by a limit.
 bool is_meant(const std::string& step) {
   static const std::set<std::string> meant{
-      "SCAN executions USING INDEX executions_due",   // the earliest pending one
-      "SCAN lines USING COVERING INDEX lines_ready",  // the earliest head
-      "SCAN tasks USING INDEX tasks_scheduled",       // schedules in order of their next run
-      "SCAN waiting",                                 // the organisations found so far
-      "SCAN hosts",                                   // all of them are wanted, and they are few
+      "SCAN executions USING INDEX executions_due",            // the earliest pending one
+      "SCAN lines USING COVERING INDEX lines_ready",           // the earliest head
+      "SCAN tasks USING INDEX tasks_scheduled",                // schedules in order of their next run
+      "SCAN waiting",                                          // the organisations found so far
+      "SCAN hosts",                                            // all of them are wanted, and they are few
       "SCAN executions USING COVERING INDEX executions_held",  // counted
       "SCAN CONSTANT ROW"};
   return meant.contains(step);
