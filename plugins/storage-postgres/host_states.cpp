@@ -256,7 +256,8 @@ std::set<std::size_t> standing(Session& session, std::span<const HostQuestion> q
   parameters.add_each(questions, [](const HostQuestion& one) { return one.token; });
   const Rows rows = session.run(sql, parameters);
   std::set<std::size_t> out;
-  for (std::size_t at = 0; at < rows.size(); ++at) out.insert(static_cast<std::size_t>(rows.get<std::int64_t>(at, 0)) - 1);
+  for (std::size_t at = 0; at < rows.size(); ++at)
+    out.insert(static_cast<std::size_t>(rows.get<std::int64_t>(at, 0)) - 1);
   return out;
 }
 

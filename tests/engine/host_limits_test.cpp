@@ -49,7 +49,9 @@ struct HostsFixture : EngineFixture {
     return now != ExecutionStatus::pending && now != ExecutionStatus::running;
   }
   // The circuits opened so far, of all servers here, are so many.
-  bool opened(int count) { return eventually([&] { return metric_is("punctual_host_circuits_opened_total", count); }); }
+  bool opened(int count) {
+    return eventually([&] { return metric_is("punctual_host_circuits_opened_total", count); });
+  }
   bool metric_is(const std::string& name, int value) {
     return host.metrics().text().find("\n" + name + " " + std::to_string(value) + "\n") != std::string::npos;
   }

@@ -170,8 +170,7 @@ TEST_CASE_METHOD(HostFixture, "a trial that is answered opens the host, and what
   REQUIRE(hosts().advance(at(30s)).executions == 1);
   const Claimed trial = claim_one(at(30s));
   REQUIRE(ask(trial, at(30s)) == HostAnswer::trial);
-  const auto changes =
-      hosts().report(std::vector{HostReport{host, Kind::answered, at(31s), {}, trial.id}});
+  const auto changes = hosts().report(std::vector{HostReport{host, Kind::answered, at(31s), {}, trial.id}});
   REQUIRE(changes.size() == 1);
   CHECK(changes[0].kind == HostChange::Kind::opened);
   std::vector<std::size_t> gone;
@@ -518,7 +517,8 @@ TEST_CASE_METHOD(ManyHostFixture, "many report the same failures: the circuit op
   CHECK(state()->openings == 1);
 }
 
-TEST_CASE_METHOD(ManyHostFixture, "nothing is left behind while a host closes and opens and everybody holds and lets go") {
+TEST_CASE_METHOD(ManyHostFixture,
+                 "nothing is left behind while a host closes and opens and everybody holds and lets go") {
   constexpr std::size_t total = 300;
   std::vector<NewWork> batch;
   for (std::size_t i = 0; i < total; ++i) {

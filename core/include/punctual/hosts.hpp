@@ -190,7 +190,8 @@ inline constexpr seconds look_again{5};
 // The state of a host after a report; without one nothing is the matter with it.
 // A failure counts when it opens a circuit that is closed, or is that of the trial; one of a request that was sent before
 // the host was closed says nothing new. A wish for a pause counts always; the later end is kept.
-[[nodiscard]] inline std::optional<HostState> changed(const std::optional<HostState>& stored, const HostReport& report) {
+[[nodiscard]] inline std::optional<HostState> changed(const std::optional<HostState>& stored,
+                                                      const HostReport& report) {
   using Kind = HostReport::Kind;
   if (!stored || !is_closed(*stored, report.at)) {
     // A trial whose host has opened meanwhile, by another one, says nothing new.

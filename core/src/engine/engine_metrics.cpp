@@ -34,10 +34,10 @@ EngineMetrics::EngineMetrics(Metrics& m)
       sending(m.gauge("punctual_in_flight", "Executions under way on this server")),
       settle_queue(m.gauge("punctual_settle_queue_size", "Results that wait to be stored")),
       clock_offset_seconds(m.gauge("punctual_clock_offset_seconds", "How far the database's clock is ahead of ours")),
-      hosts_failing(m.gauge("punctual_hosts_closed", "Hosts that nothing is sent to, of all servers",
-                            {{"why", "failing"}})),
-      hosts_asked(m.gauge("punctual_hosts_closed", "Hosts that nothing is sent to, of all servers",
-                          {{"why", "asked"}})),
+      hosts_failing(
+          m.gauge("punctual_hosts_closed", "Hosts that nothing is sent to, of all servers", {{"why", "failing"}})),
+      hosts_asked(
+          m.gauge("punctual_hosts_closed", "Hosts that nothing is sent to, of all servers", {{"why", "asked"}})),
       held_executions(m.gauge("punctual_held_executions",
                               "Executions that wait for their host, of all servers; counted every ten seconds")) {
   for (std::size_t i = 0; i < ended_.size(); ++i) {

@@ -36,8 +36,8 @@ std::string text_of(const HostChange& change) {
   std::string out = "host " + state.host.name + " of organisation " + state.host.organization_id.text();
   switch (change.kind) {
     case HostChange::Kind::closed_by_failures:
-      return out + " is left alone for " + std::to_string(host_rules::pause_after(state.openings).count()) + " s: " +
-             (state.openings == 1 ? "it has failed three times in a row" : "it has failed again");
+      return out + " is left alone for " + std::to_string(host_rules::pause_after(state.openings).count()) +
+             " s: " + (state.openings == 1 ? "it has failed three times in a row" : "it has failed again");
     case HostChange::Kind::closed_on_request:
       return out + " is left alone until " + format_rfc3339(state.until) + ": it answered 429";
     case HostChange::Kind::opened:

@@ -283,6 +283,7 @@ bool is_meant(const std::string& step) {
       "SCAN outbox USING INDEX outbox_due",                          // the earliest message
       "SCAN outbox USING COVERING INDEX sqlite_autoindex_outbox_1",  // counting them
       "SCAN hosts",                                   // all of them are wanted, and they are few
+      "SCAN waiting",                                          // the organisations found so far
       "SCAN executions USING COVERING INDEX executions_held",  // counted
       "SCAN (subquery-1)",                                           // what was counted
       "SCAN waiting",                                                // the organisations found so far
