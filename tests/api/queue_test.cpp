@@ -50,7 +50,8 @@ TEST_CASE("queues are listed while they have settings or work, by name, each org
   CHECK(put(server, "set", R"({"rate":"10/s"})").status == 200);
   CHECK(pause(server, "held").status == 200);
   std::vector<std::string> names;
-  for (const auto& queue : server.get("/api/v1/queues").as_array()) names.push_back(text_of(queue.at("name")));
+  const auto listed = server.get("/api/v1/queues");
+  for (const auto& queue : listed.as_array()) names.push_back(text_of(queue.at("name")));
   CHECK(names == std::vector<std::string>{"held", "set", "working"});
   CHECK(server.client(other_key).get("/api/v1/queues").body == R"({"data":[]})");
   CHECK(server.client(other_key).get("/api/v1/queues/set").status == 404);
@@ -169,10 +170,10 @@ TEST_CASE("names of queues are percent-decoded after routing") {
     INFO(name);
     const auto reply = pause(server, path);
     REQUIRE(reply.status == 200);
-    CHECK(reply.json().at("data").at("name") == name);
-    CHECK(reply.json().at("message") == "Queue \"" + name + "\" paused");
+    CHECK(text_of(reply.json().at("data").at("name")) == name);
+    CHECK(text_of(reply.json().at("message")) == "Queue \"" + name + "\" paused");
     const auto id = server.create(task_in(name, R"("delay":"1h",)"));
-    CHECK(show(server, path).at("name") == name);
+    CHECK(text_of(show(server, path).at("name")) == name);
     CHECK(show(server, path).at("pending") == 1);
     CHECK(resume(server, path).status == 200);
     CHECK(put(server, path, "{}").status == 200);

@@ -15,7 +15,7 @@ TEST_CASE("a path that is not there is 404") {
   RunningFrontend server;
   for (const std::string path :
        {"/", "/api/v1", "/api/v1/nothing", "/api/v1/tasks/", "/api/v1/tasks//trigger", "/api/v2/tasks", "/tasks",
-        "/api/v1/tasks/batch/x", "/api/v1/queues", "//", "/api/v1/health"}) {
+        "/api/v1/tasks/batch/x", "/api/v1/queues/a/b", "//", "/api/v1/health"}) {
     INFO(path);
     const auto reply = server.client().get(path);
     CHECK(reply.status == 404);
