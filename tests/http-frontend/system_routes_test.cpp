@@ -50,9 +50,9 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
   const auto api = reply.json();
   CHECK(api.at("openapi") == "3.1.0");
   const auto& paths = api.at("paths").as_object();
-  for (const std::string path :
-       {"/api/v1/tasks", "/api/v1/tasks/batch", "/api/v1/sync", "/api/v1/tasks/{id}", "/api/v1/tasks/{id}/trigger", "/api/v1/tasks/{id}/executions",
-        "/api/v1/executions", "/api/v1/executions/{id}", "/api/v1/cron/preview", "/health", "/ready", "/metrics"}) {
+  for (const std::string path : {"/api/v1/tasks", "/api/v1/tasks/batch", "/api/v1/sync", "/api/v1/tasks/{id}",
+                                 "/api/v1/tasks/{id}/trigger", "/api/v1/tasks/{id}/executions", "/api/v1/executions",
+                                 "/api/v1/executions/{id}", "/api/v1/cron/preview", "/health", "/ready", "/metrics"}) {
     INFO(path);
     CHECK(paths.contains(path));
   }
