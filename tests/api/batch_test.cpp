@@ -161,7 +161,8 @@ TEST_CASE("a batch that is none is 400") {
 
 TEST_CASE("what all items share is checked like a creation") {
   RunningApi server;
-  const auto reply = post(server, R"({"url":"x","items":[1],"timeout_ms":1,"colour":1,"cron":"@daily","body":"x","method":"get",
+  const auto reply =
+      post(server, R"({"url":"x","items":[1],"timeout_ms":1,"colour":1,"cron":"@daily","body":"x","method":"get",
     "name":"n","callback_url":"y"})");
   CHECK(reply.status == 422);
   CHECK(reply.error_code() == "validation_error");
@@ -178,8 +179,8 @@ TEST_CASE("an item that is too large is named, and nothing is created") {
   const std::string fits(262144, 'x');
   const std::string too_large(262145, 'x');
   CHECK(post(server, R"({"url":"https://example.com","items":[")" + fits + R"("]})").status == 201);
-  const auto reply = post(server, R"({"url":"https://example.com","items":["a",")" + too_large + R"(",{"k":")" + fits +
-                                      R"("},"b"]})");
+  const auto reply =
+      post(server, R"({"url":"https://example.com","items":["a",")" + too_large + R"(",{"k":")" + fits + R"("},"b"]})");
   CHECK(reply.status == 422);
   CHECK(reply.detail("items[1]") == "must be less than 256KB");
   CHECK(reply.detail("items[2]") == "must be less than 256KB");

@@ -102,7 +102,8 @@ TEST_CASE("a sync deletes cron tasks that are not listed when it is told to") {
 TEST_CASE("a list that is absent or null is left alone") {
   RunningApi server;
   (void)put(server, body_of({named("a")}));
-  for (const auto* body : {R"({"monitors":[],"delete_removed":true})", R"({"tasks":null,"endpoints":[],"delete_removed":true})"}) {
+  for (const auto* body :
+       {R"({"monitors":[],"delete_removed":true})", R"({"tasks":null,"endpoints":[],"delete_removed":true})"}) {
     const auto reply = put(server, body);
     CHECK(reply.status == 200);
     CHECK(reply.json().at("message") == "No changes");
@@ -125,15 +126,16 @@ TEST_CASE("a sync without any list is 400") {
 TEST_CASE("what is wrong with a sync is named with its place, and nothing is done") {
   RunningApi server;
   (void)put(server, body_of({named("kept")}));
-  const auto reply = put(server, body_of({named("a"), R"({"name":"b","url":"x","cron":"never","colour":1})",
-                                          R"({"url":"https://example.com","cron":"@daily"})",
-                                          R"({"name":"d","cron":"@daily"})", R"({"name":"e","url":"https://example.com"})",
-                                          R"({"name":"f","url":"https://example.com","delay":5})", "7", named("a"),
-                                          R"({"name":" ","url":"https://example.com","cron":"@daily"})",
-                                          R"({"name":"g","url":"https://example.com","cron":"@daily","timezone":null})",
-                                          R"({"name":"h","url":"https://example.com","cron_expression":null})",
-                                          R"({"name":"i","url":"https://example.com","cron":"@daily","schedule_type":"once"})"},
-                                         delete_removed));
+  const auto reply = put(
+      server,
+      body_of({named("a"), R"({"name":"b","url":"x","cron":"never","colour":1})",
+               R"({"url":"https://example.com","cron":"@daily"})", R"({"name":"d","cron":"@daily"})",
+               R"({"name":"e","url":"https://example.com"})", R"({"name":"f","url":"https://example.com","delay":5})",
+               "7", named("a"), R"({"name":" ","url":"https://example.com","cron":"@daily"})",
+               R"({"name":"g","url":"https://example.com","cron":"@daily","timezone":null})",
+               R"({"name":"h","url":"https://example.com","cron_expression":null})",
+               R"({"name":"i","url":"https://example.com","cron":"@daily","schedule_type":"once"})"},
+              delete_removed));
   CHECK(reply.status == 422);
   CHECK(reply.error_code() == "validation_error");
   CHECK(reply.detail("tasks[1].url") == "must be a valid HTTP or HTTPS URL");
@@ -179,7 +181,8 @@ TEST_CASE("a sync takes a thousand tasks, and not one more") {
 
 TEST_CASE("what GET gave can be changed and put into a sync") {
   RunningApi server;
-  (void)put(server, body_of({named("a", R"(,"body":{"k":1},"timezone":"Europe/Berlin","expires_in":"1m")"), named("b")}));
+  (void)put(server,
+            body_of({named("a", R"(,"body":{"k":1},"timezone":"Europe/Berlin","expires_in":"1m")"), named("b")}));
   auto listed = server.get("/api/v1/tasks").as_array();
   const auto sync_with = [&] {
     return put(server, boost::json::serialize(boost::json::object{{"tasks", listed}, {"delete_removed", true}}));

@@ -224,9 +224,8 @@ TEST_CASE_METHOD(GroupFixture, "a sync reaches what a server has claimed ahead")
   CHECK(done.updated == std::vector<std::string>{"changed"});
   CHECK(done.removed == std::vector<std::string>{"removed"});
   clock.advance(600ms);
-  REQUIRE(eventually([&] {
-    return server.transport().started().size() + (second ? second->transport().started().size() : 0) == 1;
-  }));
+  REQUIRE(eventually(
+      [&] { return server.transport().started().size() + (second ? second->transport().started().size() : 0) == 1; }));
   std::this_thread::sleep_for(30ms);
   std::vector<Delivery> sent = server.transport().started();
   if (second) {
@@ -294,10 +293,10 @@ TEST_CASE_METHOD(GroupFixture, "one key from many threads at both of two servers
           return engine.create_tasks(keyed, drafts(10, "batch"), [&](std::span<const NewWork>) { return reply; });
         }) == 1);
   CHECK(tasks(server).size() == 13);
-  CHECK(at_once([&](TaskEngine& engine, const Request& keyed) {
-          return engine.sync_tasks(keyed, {{wanted("a", "0 0 1 1 *")}, false},
-                                   [&](const SyncedTasks&) { return reply; });
-        }) == 1);
+  CHECK(
+      at_once([&](TaskEngine& engine, const Request& keyed) {
+        return engine.sync_tasks(keyed, {{wanted("a", "0 0 1 1 *")}, false}, [&](const SyncedTasks&) { return reply; });
+      }) == 1);
   CHECK(tasks(server).size() == 14);
   CHECK(at_once([&](TaskEngine& engine, const Request& keyed) {
           return engine.trigger_task(keyed, target.task.id, [&](const StartedRun&) { return reply; });

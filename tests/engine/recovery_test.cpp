@@ -229,7 +229,8 @@ TEST_CASE_METHOD(EngineFixture, "work whose insert was answered too late is acce
   CHECK(server.transport.started().size() == 1);
 }
 
-TEST_CASE_METHOD(EngineFixture, "a batch whose insert was answered too late is accepted once and each of it sent once") {
+TEST_CASE_METHOD(EngineFixture,
+                 "a batch whose insert was answered too late is accepted once and each of it sent once") {
   FaultyServer server(*this);
   server.faulty.lose_insert_answers(2);
   Request keyed = request();

@@ -153,8 +153,8 @@ TEST_CASE_METHOD(GroupFixture, "of many groups with one key at once one is store
   for (int i = 0; i < threads; ++i) {
     callers.emplace_back([&, i] {
       Storage& through = i % 2 == 0 ? store() : *second;
-      const auto outcome = through.groups().insert(node, groups[static_cast<std::size_t>(i)],
-                                                   key_used("k", 'a', at(0s), "reply"));
+      const auto outcome =
+          through.groups().insert(node, groups[static_cast<std::size_t>(i)], key_used("k", 'a', at(0s), "reply"));
       applied += outcome.result == WriteResult::applied;
       replayed += outcome.result == WriteResult::replayed && outcome.replay == StoredReply{202, "reply"};
     });

@@ -51,8 +51,9 @@ struct SyncFixture : StorageFixture {
   ExecutionId occurrence(TaskId id, Time due) {
     const Task stored = task(id);
     const auto execution = next_id<ExecutionId>();
-    const ScheduleStep step{id,    acme, stored.next_run_at.value(), stored.updated_at, {{execution, execution, 1, due}},
-                            false, due,  std::nullopt};
+    const ScheduleStep step{
+        id,  acme,        stored.next_run_at.value(), stored.updated_at, {{execution, execution, 1, due}}, false,
+        due, std::nullopt};
     REQUIRE(store().schedules().advance({&step, 1}) == std::vector<std::size_t>{1});
     return execution;
   }
@@ -214,7 +215,8 @@ TEST_CASE_METHOD(SyncFixture, "what is removed is not run any more") {
   CHECK(claim(at(1h)).empty());
 }
 
-TEST_CASE_METHOD(SyncFixture, "a claim of another server that has not said what it does keeps a sync from all it would do") {
+TEST_CASE_METHOD(SyncFixture,
+                 "a claim of another server that has not said what it does keeps a sync from all it would do") {
   if (!site.allows_several_servers()) return;
   const auto id = add("a");
   (void)occurrence(id, at(5s));

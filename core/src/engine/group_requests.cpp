@@ -132,17 +132,16 @@ Reply TaskEngine::sync_tasks(const Request& request, const TaskSync& sync, const
   StoredReply reply;
   std::optional<Time> wake_at;
   const auto organization = request.principal.organization_id;
-  Reply done =
-      parts_->change(request.principal, std::nullopt, reply, [&](std::span<const ExecutionId> sending) {
-        const Time now = this->now();
-        const TaskWrite write{organization, {}, parts_->lease.node(), now, sending, idempotency_record(request, now, {})};
-        return parts_->storage.groups().sync(write, scope, [&](const SyncBase& base) {
-          auto planned = SyncPlanner(sync, organization, now, parts_->ids).plan(base);
-          reply = planned.plan.reply = render(planned.names);
-          wake_at = first_run(planned.plan);
-          return std::move(planned.plan);
-        });
-      });
+  Reply done = parts_->change(request.principal, std::nullopt, reply, [&](std::span<const ExecutionId> sending) {
+    const Time now = this->now();
+    const TaskWrite write{organization, {}, parts_->lease.node(), now, sending, idempotency_record(request, now, {})};
+    return parts_->storage.groups().sync(write, scope, [&](const SyncBase& base) {
+      auto planned = SyncPlanner(sync, organization, now, parts_->ids).plan(base);
+      reply = planned.plan.reply = render(planned.names);
+      wake_at = first_run(planned.plan);
+      return std::move(planned.plan);
+    });
+  });
   if (!done.replayed && wake_at) parts_->cron.wake(*wake_at);
   return done;
 }

@@ -80,8 +80,9 @@ TEST_CASE_METHOD(StorageFixture,
   std::thread saboteur([&] {
     auto session = site.database().postgres()->connect();
     while (!done) {
-      (void)session.value("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = "
-                          "current_database() and pid <> pg_backend_pid()");
+      (void)session.value(
+          "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = "
+          "current_database() and pid <> pg_backend_pid()");
       std::this_thread::sleep_for(20ms);
     }
   });
@@ -113,7 +114,8 @@ TEST_CASE_METHOD(StorageFixture,
   CHECK(groups > 0);
   CHECK(wrong == 0);
   const auto count = [&](const std::string& type) {
-    return site.database().postgres()->value("select count(*) from punctual.tasks where schedule_type = '" + type + "'");
+    return site.database().postgres()->value("select count(*) from punctual.tasks where schedule_type = '" + type +
+                                             "'");
   };
   CHECK(count("once") == std::to_string(10 * groups));
   CHECK(count("cron") == std::to_string(groups));
@@ -189,7 +191,8 @@ TEST_CASE_METHOD(StorageFixture, "claims and changes of the same lines never wai
         task.spec.queue = std::to_string(i % lines);
         task.updated_at += microseconds{1};
         const TaskUpdate update{task, found->updated_at, PendingChange::keep, {}};
-        changed += tasks().update(write(task.id, at(2s)), update).result == WriteResult::applied;
+        const auto outcome = insist([&] { return tasks().update(write(task.id, at(2s)), update); });
+        changed += outcome.result == WriteResult::applied;
       }
     });
   }

@@ -25,8 +25,8 @@ constexpr const char* invalid = "is invalid";
 constexpr const char* unknown = "is not a known field";
 
 // What the items of a batch share, beside the older names of these.
-constexpr std::array<std::string_view, 9> shared_fields{"url",    "queue",      "method",         "headers",     "delay",
-                                                        "run_at", "timeout_ms", "retry_attempts", "callback_url"};
+constexpr std::array<std::string_view, 9> shared_fields{
+    "url", "queue", "method", "headers", "delay", "run_at", "timeout_ms", "retry_attempts", "callback_url"};
 
 std::string place_of(std::string_view list, std::size_t index) {
   return std::string(list) + '[' + std::to_string(index) + ']';
