@@ -73,8 +73,7 @@ begin
       and waits.status = 'pending')
   from (select distinct id from unnest(r_task) as id) named
   where tasks.id = named.id
-    and tasks.schedule_type = 'once'
-    and tasks.deleted_at is null;
+    and tasks.schedule_type = 'once';
   return cardinality(v_id);
 end
 $function$;
@@ -162,31 +161,6 @@ std::vector<ClaimRef> cancel_waiting(Session& session, const LiveExecution& one,
   return revoked;
 }
 
-ExecutionWriteOutcome cancel_one(Session& session, const TaskWrite& write, ExecutionId id, ForeignClaim foreign,
-                                 const std::function<StoredReply(const Execution&)>& reply) {
-  if (auto earlier = replayed(session, write)) return *std::move(earlier);
-  auto found = find(session, write.organization_id, id);
-  if (!found) return refused(session, write, WriteResult::not_found);
-  if (has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
-  const LiveExecution& live = found->live;
-  ExecutionWriteOutcome outcome;
-  const bool is_elsewhere = live.node && live.node != write.node;
-  if (is_under_way(write, live) || (is_elsewhere && foreign == ForeignClaim::mark)) {
-    mark_cancelled(session, live, write.now);
-  } else if (is_elsewhere) {
-    return refused(session, write, WriteResult::held_elsewhere);
-  } else {
-    outcome.revoked = cancel_waiting(session, live, write.now);
-    found->execution.status = ExecutionStatus::cancelled;
-    found->execution.started_at.reset();
-    found->execution.finished_at = write.now;
-  }
-  outcome.execution = std::move(found->execution);
-  const StoredReply made = reply(*outcome.execution);
-  if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
-  return outcome;
-}
-
 std::size_t add_runs(Session& session, OrganizationId organization, std::span<const Retriable> retried,
                      std::span<const ExecutionId> ids, Time due) {
   static const std::string sql = "select retry_executions($1, $2, $3, $4, $5)";
@@ -196,22 +170,6 @@ std::size_t add_runs(Session& session, OrganizationId organization, std::span<co
   parameters.add_each(ids, [](ExecutionId id) { return id; });
   parameters.add(due);
   return static_cast<std::size_t>(session.run(sql, parameters).get<std::int64_t>(0, 0));
-}
-
-ExecutionWriteOutcome retry_one(Session& session, const TaskWrite& write, ExecutionId id, const NewExecution& run) {
-  if (auto earlier = replayed(session, write)) return *std::move(earlier);
-  const auto found = find(session, write.organization_id, id);
-  if (!found) return refused(session, write, WriteResult::not_found);
-  if (!has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
-  static const std::string lock = "select from executions where id = $1 for no key update";
-  (void)session.run(lock, id);
-  const Retriable one{id, found->execution.task_id};
-  if (add_runs(session, write.organization_id, {&one, 1}, {&run.id, 1}, run.scheduled_for) == 0) {
-    return refused(session, write, WriteResult::conflict, found->execution);
-  }
-  ExecutionWriteOutcome outcome;
-  outcome.execution = found->execution;
-  return outcome;
 }
 
 // $1 to $6: the organisation, since, until, the queue, how many, and the statuses.
@@ -252,6 +210,48 @@ const std::string of_task = R"sql(
 
 }  // namespace
 
+ExecutionWriteOutcome cancel_execution(Session& session, const TaskWrite& write, ExecutionId id, ForeignClaim foreign,
+                                       const std::function<StoredReply(const Execution&)>& reply) {
+  if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  auto found = find(session, write.organization_id, id);
+  if (!found) return refused(session, write, WriteResult::not_found);
+  if (has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
+  const LiveExecution& live = found->live;
+  ExecutionWriteOutcome outcome;
+  const bool is_elsewhere = live.node && live.node != write.node;
+  if (is_under_way(write, live) || (is_elsewhere && foreign == ForeignClaim::mark)) {
+    mark_cancelled(session, live, write.now);
+  } else if (is_elsewhere) {
+    return refused(session, write, WriteResult::held_elsewhere);
+  } else {
+    outcome.revoked = cancel_waiting(session, live, write.now);
+    found->execution.status = ExecutionStatus::cancelled;
+    found->execution.started_at.reset();
+    found->execution.finished_at = write.now;
+  }
+  outcome.execution = std::move(found->execution);
+  const StoredReply made = reply(*outcome.execution);
+  if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
+  return outcome;
+}
+
+ExecutionWriteOutcome retry_execution(Session& session, const TaskWrite& write, ExecutionId id,
+                                      const NewExecution& run) {
+  if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  const auto found = find(session, write.organization_id, id);
+  if (!found) return refused(session, write, WriteResult::not_found);
+  if (!has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
+  static const std::string lock = "select from executions where id = $1 for no key update";
+  (void)session.run(lock, id);
+  const Retriable one{id, found->execution.task_id};
+  if (add_runs(session, write.organization_id, {&one, 1}, {&run.id, 1}, run.scheduled_for) == 0) {
+    return refused(session, write, WriteResult::conflict, found->execution);
+  }
+  ExecutionWriteOutcome outcome;
+  outcome.execution = found->execution;
+  return outcome;
+}
+
 std::vector<Retriable> lock_retriable(Session& session, OrganizationId organization, const RetryFilter& filter,
                                       std::size_t limit) {
   if (!is_storable(filter.queue.value_or(""))) return {};
@@ -271,7 +271,7 @@ std::vector<Retriable> lock_retriable(Session& session, OrganizationId organizat
 
 ExecutionWriteOutcome PostgresExecutionChanges::cancel(const TaskWrite& write, ExecutionId id, ForeignClaim foreign,
                                                        const std::function<StoredReply(const Execution&)>& reply) {
-  return pool_.write([&](Session& session) { return cancel_one(session, write, id, foreign, reply); });
+  return pool_.write([&](Session& session) { return cancel_execution(session, write, id, foreign, reply); });
 }
 
 std::vector<ExecutionId> PostgresExecutionChanges::cancelled_claims(NodeId node) {
@@ -288,7 +288,7 @@ std::vector<ExecutionId> PostgresExecutionChanges::cancelled_claims(NodeId node)
 }
 
 ExecutionWriteOutcome PostgresExecutionChanges::retry(const TaskWrite& write, ExecutionId id, const NewExecution& run) {
-  auto outcome = pool_.write([&](Session& session) { return retry_one(session, write, id, run); });
+  auto outcome = pool_.write([&](Session& session) { return retry_execution(session, write, id, run); });
   floor_.lower(run.scheduled_for);
   return outcome;
 }

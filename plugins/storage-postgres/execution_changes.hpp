@@ -24,7 +24,14 @@ class PostgresExecutionChanges final : public ExecutionChanges {
   ClaimFloor& floor_;
 };
 
-// Inside the caller's transaction: an execution and its task.
+// What the functions of the role do, inside of the caller's transaction.
+[[nodiscard]] ExecutionWriteOutcome cancel_execution(Session& session, const TaskWrite& write, ExecutionId id,
+                                                     ForeignClaim foreign,
+                                                     const std::function<StoredReply(const Execution&)>& reply);
+[[nodiscard]] ExecutionWriteOutcome retry_execution(Session& session, const TaskWrite& write, ExecutionId id,
+                                                    const NewExecution& run);
+
+// An execution and its task.
 struct Retriable {
   ExecutionId id;
   TaskId task_id;

@@ -6,6 +6,7 @@
 #include "punctual/errors.hpp"
 #include "sql_errors.hpp"
 #include "punctual/task_groups.hpp"
+#include "punctual/execution_changes.hpp"
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
@@ -215,4 +216,54 @@ TEST_CASE("a transaction that was ended because this machine stood still is one 
   CHECK_THROWS_AS(postgres::throw_sql_error("25P03", "terminating connection due to idle-in-transaction timeout"),
                   Unavailable);
   CHECK_THROWS_AS(postgres::throw_sql_error("25P04", "terminating connection due to transaction timeout"), Unavailable);
+}
+
+TEST_CASE_METHOD(StorageFixture,
+                 "cancellations, retries and results of the same lines never wait for each other in a circle") {
+  constexpr int lines = 3;
+  constexpr int enough = 300;
+  std::vector<NewWork> batch;
+  for (int i = 0; i < 60; ++i) batch.push_back(once(acme, at(1s), std::to_string(i % lines)));
+  (void)work().insert(node, batch);
+  ExecutionChanges& changes = store().execution_changes();
+  std::atomic<int> retried{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 2; ++thread) {
+    threads.emplace_back([&] {
+      // What is listed as running may be sent, or may have ended meanwhile.
+      while (retried < enough) {
+        ExecutionQuery query{acme, at(9s), 3};
+        query.status = retried % 2 == 0 ? ExecutionStatus::pending : ExecutionStatus::running;
+        for (const Execution& one : tasks().list_executions(query).items) {
+          (void)changes.cancel(write({}, at(9s), {&one.id, 1}), one.id, ForeignClaim::ask,
+                               [](const Execution&) { return StoredReply{}; });
+        }
+      }
+    });
+    threads.emplace_back([&] {
+      const RetryFilter filter{{ExecutionStatus::failed, ExecutionStatus::cancelled}, {}, {}, {}, {}};
+      while (retried < enough) {
+        std::vector<ExecutionId> ids;
+        for (int i = 0; i < 10; ++i) ids.push_back(next_id<ExecutionId>());
+        (void)changes.retry_many(write({}, at(9s)), filter, ids, at(9s), [&](std::size_t count) {
+          retried += static_cast<int>(count);
+          return StoredReply{};
+        });
+      }
+    });
+    threads.emplace_back([&] {
+      while (retried < enough) {
+        std::vector<Settlement> results;
+        for (const Claimed& one : work().claim(claim_request(at(9s), 5)).claimed) {
+          results.push_back(settlement(one, ExecutionStatus::failed, at(9s)));
+          results.back().retry = Retry{next_id<ExecutionId>(), at(9s)};
+        }
+        (void)work().settle(results);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  close();  // a session reports what it has counted when it ends, at the latest
+  CHECK(site.database().postgres()->value(
+            "select deadlocks from pg_stat_database where datname = current_database()") == "0");
 }

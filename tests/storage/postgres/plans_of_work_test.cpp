@@ -2,6 +2,7 @@
 // that were made knowing what is stored, and with plans that were made while every leaf was empty.
 #include <catch2/catch.hpp>
 
+#include "execution_changes.hpp"
 #include "hot_path.hpp"
 #include "postgres/plans_fixture.hpp"
 #include "queue_store.hpp"
@@ -306,6 +307,45 @@ TEST_CASE_METHOD(WorkPlansFixture, "a task is changed and deleted by its id, amo
   CAPTURE(while_empty);
   CHECK(indexes_used(plans, "tasks") == primary_keys_of_tasks);
   CHECK_FALSE(indexes_used(plans, "executions").contains("Seq Scan"));
+  CHECK(most_rows(plans) <= 2);
+}
+
+TEST_CASE_METHOD(WorkPlansFixture,
+                 "an execution is cancelled and run again by primary keys, among many of its organisation") {
+  const NewWork waiting = once(organization(greedy), at(0s), "line");
+  NewWork sent = once(organization(greedy), at(0s));
+  sent.claim = next_token();
+  const std::vector<NewWork> both{waiting, sent};
+  (void)insert_batch(both);
+  std::vector<Plan> plans;
+  const auto cancel = [&](const NewWork& work, std::span<const ExecutionId> sending) {
+    const TaskWrite write{organization(greedy), {}, node, at(1s), sending, std::nullopt};
+    for (Plan& plan : explained.plans_of([&](Session& s) {
+           CHECK(postgres::cancel_execution(s, write, work.execution->id, ForeignClaim::ask, [](const Execution&) {
+                   return StoredReply{};
+                 }).result == WriteResult::applied);
+         })) {
+      plans.push_back(std::move(plan));
+    }
+  };
+  cancel(waiting, {});
+  cancel(sent, {&sent.execution->id, 1});
+  const TaskWrite write{organization(greedy), {}, node, at(1s), {}, std::nullopt};
+  const auto run = next_id<ExecutionId>();
+  for (Plan& plan : explained.plans_of([&](Session& s) {
+         CHECK(postgres::retry_execution(s, write, waiting.execution->id, {run, run, 1, at(1s)}).result ==
+               WriteResult::applied);
+       })) {
+    plans.push_back(std::move(plan));
+  }
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(indexes_used(plans, "tasks") == primary_keys_of_tasks);
+  Names used = indexes_used(plans, "executions");
+  // What waits of the task.
+  used.erase("executions_keep_live");
+  used.erase("executions_keep_task_id_scheduled_for_id_idx");
+  CHECK(used == primary_keys_of_executions);
   CHECK(most_rows(plans) <= 2);
 }
 
