@@ -195,23 +195,6 @@ std::optional<HostState> lock_due_host(Session& session, const HostKey& host, Ti
   return state_from(rows, 0);
 }
 
-LetGo advance_host(Session& session, const HostKey& host, Time now) {
-  LetGo report;
-  const auto before = lock_due_host(session, host, now);
-  if (!before) return report;
-  HostState state = *before;
-  const std::size_t due = host_rules::due_to_go(state, now);
-  const auto gone = let_go(session, held_for(session, host, due), report);
-  const bool more = !held_for(session, host, 1).empty();
-  if (host_rules::after_letting_go(state, gone, more, now)) {
-    write_host(session, state);
-  } else {
-    forget_host(session, host);
-  }
-  if (const auto change = host_rules::worth_telling(before, state)) report.changes.push_back(*change);
-  return report;
-}
-
 LetGo let_expired_go(Session& session, Time now) {
   static const std::string sql = R"sql(
     select id, task_id, organization_id, queue
@@ -270,6 +253,39 @@ void add(LetGo& all, LetGo one) {
 
 }  // namespace
 
+std::vector<HostAnswer> ask_hosts(Session& session, std::span<const HostQuestion> questions, Time now) {
+  std::map<HostKey, std::optional<HostState>> hosts;
+  for (const HostQuestion& question : questions) hosts.try_emplace(question.host);
+  for (auto& [host, state] : hosts) state = lock_host(session, host);
+  std::vector<HostAnswer> answers(questions.size(), HostAnswer::held);
+  std::vector<HostQuestion> to_hold;
+  for (const std::size_t at : standing(session, questions)) {
+    auto& state = hosts.at(questions[at].host);
+    answers[at] = host_rules::ask(state, questions[at], now);
+    if (answers[at] == HostAnswer::trial) write_host(session, *state);
+    if (answers[at] == HostAnswer::held) to_hold.push_back(questions[at]);
+  }
+  if (!to_hold.empty()) hold_claims(session, to_hold);
+  return answers;
+}
+
+LetGo advance_host(Session& session, const HostKey& host, Time now) {
+  LetGo report;
+  const auto before = lock_due_host(session, host, now);
+  if (!before) return report;
+  HostState state = *before;
+  const std::size_t due = host_rules::due_to_go(state, now);
+  const auto gone = let_go(session, held_for(session, host, due), report);
+  const bool more = !held_for(session, host, 1).empty();
+  if (host_rules::after_letting_go(state, gone, more, now)) {
+    write_host(session, state);
+  } else {
+    forget_host(session, host);
+  }
+  if (const auto change = host_rules::worth_telling(before, state)) report.changes.push_back(*change);
+  return report;
+}
+
 std::vector<HostState> PostgresHostStates::list() {
   const Rows rows = pool_.read([](Session& session) { return session.run(columns); });
   std::vector<HostState> out;
@@ -293,22 +309,7 @@ std::vector<HostChange> PostgresHostStates::report(std::span<const HostReport> r
 }
 
 std::vector<HostAnswer> PostgresHostStates::ask(std::span<const HostQuestion> questions, Time now) {
-  return pool_.write([&](Session& session) {
-    std::map<HostKey, std::optional<HostState>> hosts;
-    for (const HostQuestion& question : questions) hosts.try_emplace(question.host);
-    for (auto& [host, state] : hosts) state = lock_host(session, host);
-    const auto claims = standing(session, questions);
-    std::vector<HostAnswer> answers(questions.size(), HostAnswer::held);
-    std::vector<HostQuestion> to_hold;
-    for (const std::size_t at : claims) {
-      auto& state = hosts.at(questions[at].host);
-      answers[at] = host_rules::ask(state, questions[at], now);
-      if (answers[at] == HostAnswer::trial) write_host(session, *state);
-      if (answers[at] == HostAnswer::held) to_hold.push_back(questions[at]);
-    }
-    if (!to_hold.empty()) hold_claims(session, to_hold);
-    return answers;
-  });
+  return pool_.write([&](Session& session) { return ask_hosts(session, questions, now); });
 }
 
 LetGo PostgresHostStates::advance(Time now) {

@@ -8,6 +8,11 @@
 
 namespace punctual::postgres {
 
+// Inside the caller's transaction. What they do stands at HostStates.
+[[nodiscard]] std::vector<HostAnswer> ask_hosts(Session& session, std::span<const HostQuestion> questions, Time now);
+// Of one host; nothing where another server is at it.
+[[nodiscard]] LetGo advance_host(Session& session, const HostKey& host, Time now);
+
 class PostgresHostStates final : public HostStates {
  public:
   PostgresHostStates(SessionPool& pool, ClaimFloor& floor) : pool_(pool), floor_(floor) {}

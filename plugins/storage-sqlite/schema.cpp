@@ -253,7 +253,8 @@ create table hosts (
 
 create index hosts_due on hosts (next_at);
 
-create index executions_held on executions (organization_id, held_host, scheduled_for, id)
+-- With the status, so that counting needs no rows.
+create index executions_held on executions (organization_id, held_host, scheduled_for, id, status)
   where held_host is not null and status = 'pending';
 
 create index executions_hold_ends on executions (hold_ends)

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "execution_changes.hpp"
+#include "host_states.hpp"
 #include "hot_path.hpp"
 #include "postgres/plans_fixture.hpp"
 #include "queue_store.hpp"
@@ -78,7 +79,9 @@ struct WorkPlansFixture : PlansFixture {
     (void)insert_batch({&one, 1});
     (void)find(one.task);
     (void)claim(100, at(0s));
-    release_all();
+    (void)hold_all();
+    (void)let_go({organization(1), closed_host().name}, at(31s));
+    session.execute("delete from hosts");
     (void)update(one.task, PendingChange::move, at(1h));
     Task changed = one.task;
     changed.updated_at += 1s;
@@ -89,6 +92,24 @@ struct WorkPlansFixture : PlansFixture {
     std::vector<ClaimRef> claims;
     for (const Claimed& one : claimed) claims.push_back({one.id, one.token});
     released = explained.plans_of([&](Session& s) { postgres::release_claims(s, claims); });
+  }
+
+  [[nodiscard]] HostKey closed_host() const { return {organization(greedy), "example.com:443"}; }
+  // All that was claimed last is asked about while its host is closed.
+  std::vector<Plan> hold_all() {
+    std::vector<HostQuestion> questions;
+    for (const Claimed& one : claimed) {
+      const HostKey host{one.organization_id, closed_host().name};
+      const HostReport failed{host, HostReport::Kind::failed, at(0s), {}, std::nullopt};
+      (void)store().hosts().report({&failed, 1});
+      questions.push_back({one.id, one.token, host, one.task_updated_at, 1s, std::nullopt});
+    }
+    return explained.plans_of([&](Session& s) {
+      for (const HostAnswer answer : postgres::ask_hosts(s, questions, at(1s))) CHECK(answer == HostAnswer::held);
+    });
+  }
+  std::vector<Plan> let_go(const HostKey& host, Time now) {
+    return explained.plans_of([&](Session& s) { gone = postgres::advance_host(s, host, now).executions; });
   }
 
   // Some with a key, some in lines, some claimed at insert.
@@ -107,6 +128,7 @@ struct WorkPlansFixture : PlansFixture {
   const bool while_empty = GENERATE(false, true);
   std::vector<Claimed> claimed;
   std::vector<Plan> released;
+  std::size_t gone = 0;  // let go last
 };
 
 const Names primary_keys_of_tasks{"tasks_keep_pkey", "tasks_" + this_week + "_pkey"};
@@ -168,6 +190,34 @@ TEST_CASE_METHOD(WorkPlansFixture, "a claim does not walk over what is held, how
   CHECK(std::none_of(claimed.begin(), claimed.end(),
                      [](const Claimed& one) { return one.organization_id == organization(greedy); }));
   CHECK(most_rows(plans) <= 201);  // of organisations with work
+}
+
+TEST_CASE_METHOD(WorkPlansFixture, "what is asked about a closed host is held by primary keys") {
+  (void)claim(100, at(first_due + 50ms));
+  const auto plans = hold_all();
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(store().hosts().count_held(1000) == 50);
+  CHECK(indexes_used(plans, "executions") == primary_keys_of_executions);
+  CHECK(indexes_used(plans, "tasks") == primary_keys_of_tasks);
+  CHECK(most_rows(plans) <= 50);
+}
+
+TEST_CASE_METHOD(WorkPlansFixture, "what is let go is found by its host, and no more of it is read than goes") {
+  session.execute(R"sql(
+    update executions
+    set held_host = 'example.com:443'
+    where status = 'pending' and tier = 'k' and organization_id = lpad(to_hex(100), 32, '0')::uuid;
+    insert into hosts (organization_id, name, phase, until, openings, trial_until, pace, next_at)
+    values (lpad(to_hex(100), 32, '0')::uuid, 'example.com:443', 'opening', '2026-03-01', 0, '2026-03-01', 500, '2026-03-01');)sql");
+  const auto plans = let_go(closed_host(), at(1s));
+  INFO(text_of(plans));
+  CAPTURE(while_empty);
+  CHECK(gone == 500);
+  CHECK(leaves_read(plans, "executions") == Names{"executions_keep"});
+  CHECK(indexes_used(plans, "executions") == Names{"executions_keep_held", "executions_keep_pkey"});
+  CHECK(indexes_used(plans, "tasks") == primary_keys_of_tasks);
+  CHECK(most_rows(plans) <= 500);
 }
 
 TEST_CASE_METHOD(WorkPlansFixture, "a claim of lines looks at the head of each, however long they are") {

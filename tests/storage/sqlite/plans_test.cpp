@@ -175,8 +175,8 @@ struct PlansFixture {
 
   // Something is held, and let go by an edit, by its host, and because it expires.
   void close_host() {
-    const HostKey host{organization, "example.com:443"};
-    const HostReport failed{host, HostReport::Kind::failed, now, {}, {}};
+    const HostKey closed{organization, "example.com:443"};
+    const HostReport failed{closed, HostReport::Kind::failed, now, {}, {}};
     (void)store.hosts().report({&failed, 1});
     for (std::uint8_t number = 30; number < 34; ++number) {
       NewWork work;
@@ -187,7 +187,7 @@ struct PlansFixture {
       (void)store.work().insert(node, {&work, 1});
       const auto claimed = store.work().claim({node, ClaimToken{number}, now, now, 10, 10, {}}).claimed;
       for (const Claimed& one : claimed) {
-        const HostQuestion question{one.id, one.token, host, one.task_updated_at, 1s, now + 10s};
+        const HostQuestion question{one.id, one.token, closed, one.task_updated_at, 1s, now + 10s};
         REQUIRE(store.hosts().ask({&question, 1}, now).at(0) == HostAnswer::held);
       }
     }
