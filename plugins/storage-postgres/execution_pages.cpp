@@ -24,7 +24,9 @@ const std::string filters = R"sql(
         when status = 'running' and scheduled_for > $6 and started_at is null then 'pending'
         else status::text
       end)
-      and ($7::text is null or queue = $7)
+      and ($7::text is null or queue = $7))sql";
+
+const std::string in_order = R"sql(
     order by scheduled_for desc, id desc
     limit $8
     offset $9)sql";
@@ -33,12 +35,31 @@ const std::string filters = R"sql(
 
 const std::string page_of_executions = execution_columns + R"sql(
     from executions
-    where organization_id = $1)sql" + filters;
+    where organization_id = $1)sql" + filters + in_order;
 
 const std::string page_of_executions_of_task = execution_columns + R"sql(
     from executions
     where task_id = $10
-      and organization_id = $1)sql" + filters;
+      and organization_id = $1)sql" + filters + in_order;
+
+namespace {
+
+// Where less is kept than lies in the leaves. What ended in time is of a leaf that began at most its width before, or in the
+// leaf of what has none.
+const std::string kept = R"sql(
+      and (finished_at is null or finished_at >= $10)
+      and (tier = 'k' or id >= id_floor($10 - interval '7 days')))sql";
+
+const std::string page_of_kept_executions = execution_columns + R"sql(
+    from executions
+    where organization_id = $1)sql" + filters + kept + in_order;
+
+const std::string page_of_kept_executions_of_task = execution_columns + R"sql(
+    from executions
+    where task_id = $11
+      and organization_id = $1)sql" + filters + kept + in_order;
+
+}  // namespace
 
 std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
   // What has not been sent yet would be sent as the task says now.
@@ -64,8 +85,12 @@ Page<Execution> list_executions(Session& session, const ExecutionQuery& query) {
   const ExecutionCursor bound = upper_bound(query);
   Parameters parameters(query.organization_id, bound.scheduled_for, bound.id, query.since.value_or(Time::min()),
                         query.status, query.now, query.queue, query.limit + 1, query.after ? 0 : query.offset);
+  if (query.kept_since) parameters.add(*query.kept_since);
   if (query.task_id) parameters.add(*query.task_id);
-  const Rows rows = session.run(query.task_id ? page_of_executions_of_task : page_of_executions, parameters);
+  const std::string& sql = query.kept_since
+                               ? (query.task_id ? page_of_kept_executions_of_task : page_of_kept_executions)
+                               : (query.task_id ? page_of_executions_of_task : page_of_executions);
+  const Rows rows = session.run(sql, parameters);
   Page<Execution> page;
   for (std::size_t row = 0; row < rows.size(); ++row) page.items.push_back(execution_from(rows, row));
   page.has_more = page.items.size() > query.limit;

@@ -7,14 +7,15 @@
 
 namespace punctual::postgres {
 
+extern const std::string quota_functions;
 extern const std::string insert_work_function;
 extern const std::string claim_work_function;
 extern const std::string settle_work_function;
 extern const std::string end_claims_function;
 
 // In the order in which they must be made.
-[[nodiscard]] inline std::array<const std::string*, 4> hot_path_functions() {
-  return {&end_claims_function, &insert_work_function, &claim_work_function, &settle_work_function};
+[[nodiscard]] inline std::array<const std::string*, 5> hot_path_functions() {
+  return {&end_claims_function, &quota_functions, &insert_work_function, &claim_work_function, &settle_work_function};
 }
 
 }  // namespace punctual::postgres

@@ -88,6 +88,8 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       tasks_(work_pool_, page_pool_, floor_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
+      audit_(page_pool_, upkeep_pool_),
+      quotas_(work_pool_),
       maintenance_(upkeep_pool_, options.session) {}
 
 }  // namespace punctual::postgres

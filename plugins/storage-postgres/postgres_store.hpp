@@ -1,8 +1,10 @@
 // Storage on Postgres: one instance with its connections. See punctual/storage.hpp for what each role does.
 #pragma once
 
+#include "audit_log.hpp"
 #include "directory.hpp"
 #include "leases.hpp"
+#include "monthly_quotas.hpp"
 #include "punctual/host.hpp"
 #include "schedules.hpp"
 #include "signals.hpp"
@@ -35,6 +37,8 @@ class PostgresStore final : public Storage {
   [[nodiscard]] TaskStore& tasks() noexcept override { return tasks_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
+  [[nodiscard]] AuditLog& audit() noexcept override { return audit_; }
+  [[nodiscard]] Quotas& quotas() noexcept override { return quotas_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
 
  private:
@@ -57,6 +61,8 @@ class PostgresStore final : public Storage {
   PostgresTaskStore tasks_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
+  PostgresAuditLog audit_;
+  PostgresQuotas quotas_;
   PostgresMaintenance maintenance_;
 };
 

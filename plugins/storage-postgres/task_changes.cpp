@@ -6,6 +6,7 @@
 #include "header_lines.hpp"
 #include "hot_path.hpp"
 #include "live_executions.hpp"
+#include "monthly_quotas.hpp"
 #include "replies.hpp"
 #include "task_pages.hpp"
 
@@ -198,6 +199,7 @@ TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const Tas
   change_pending(session, write, change, own, *executions);
   write_task(session, change.task, next_run_after(*stored, change));
   refresh_next_run(session, write.task_id);
+  write_audit(session, write.audit);
   return outcome;
 }
 
@@ -210,13 +212,18 @@ TaskWriteOutcome remove_task(Session& session, const TaskWrite& write) {
   outcome.revoked = revoke_claims(session, *executions);
   cancel_pending(session, *executions, write.now);
   delete_tasks(session, {&write.task_id, 1}, write.now);
+  write_audit(session, write.audit);
   return outcome;
 }
 
 TaskWriteOutcome add_run(Session& session, const TaskWrite& write, const NewExecution& execution) {
   if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  const bool limited = !lock_quotas(session, {&write.organization_id, 1}).empty();
   const auto task = lock_task(session, write.organization_id, write.task_id);
   if (!task) return refused(session, write, WriteResult::not_found);
+  if (limited && take_quota(session, write.organization_id, write.now, 1) == 0) {
+    return refused(session, write, WriteResult::limit_exceeded);
+  }
   (void)insert_pending(session, {execution, task->id, task->organization_id, task->spec.queue, false}, write.now);
   refresh_next_run(session, write.task_id);
   return {};
@@ -242,6 +249,7 @@ TaskWriteOutcome remove_queue(Session& session, const TaskWrite& write, std::str
   cancel_pending(session, *executions, write.now);
   delete_tasks(session, tasks, write.now);
   const StoredReply made = reply(tasks.size());
+  if (!tasks.empty()) write_audit(session, write.audit);
   if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
   return outcome;
 }

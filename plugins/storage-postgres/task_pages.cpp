@@ -34,15 +34,35 @@ const std::string after_one_that_did_not_run = task_columns + filters + R"sql(
       and last_execution_at is null
       and (inserted_at, id) < ($9, $10))sql" + in_order;
 
+// Of an organisation that keeps for less time than lies in the leaves; `place` is that of the instant, behind the cursor.
+std::string kept(std::string_view place) {
+  std::string sql = R"sql(
+      and (schedule_type = 'cron' or next_run_at is not null or last_execution_at is null or last_execution_at >= )sql";
+  return sql.append(place).append(")");
+}
+
+const std::string first_page_of_kept = task_columns + filters + kept("$9") + in_order;
+
+const std::string kept_after_one_that_ran = task_columns + filters + R"sql(
+      and (last_execution_at, inserted_at, id) < ($9, $10, $11))sql" + kept("$12") +
+                                            in_order;
+
 class TaskList {
  public:
   TaskList(Session& session, const TaskQuery& query) : session_(session), query_(query) {}
 
   Page<Task> page() {
-    if (!query_.after) {
+    if (!query_.after && query_.kept_since) {
+      collect(first_page_of_kept, query_.offset, *query_.kept_since);
+    } else if (!query_.after) {
       collect(first_page_of_tasks, query_.offset);
     } else if (query_.after->last_execution_at) {
-      collect(after_one_that_ran, 0, *query_.after->last_execution_at, query_.after->inserted_at, query_.after->id);
+      const TaskCursor& after = *query_.after;
+      if (query_.kept_since) {
+        collect(kept_after_one_that_ran, 0, *after.last_execution_at, after.inserted_at, after.id, *query_.kept_since);
+      } else {
+        collect(after_one_that_ran, 0, *after.last_execution_at, after.inserted_at, after.id);
+      }
       if (wanted() > 0) collect(of_those_that_did_not_run, 0);
     } else {
       collect(after_one_that_did_not_run, 0, query_.after->inserted_at, query_.after->id);

@@ -21,6 +21,7 @@ const std::string list_filters = R"sql(
       and scheduled_for >= ?4
       and (?5 is null or iif(status = 'running' and scheduled_for > ?6, 'pending', status) = ?5)
       and (?7 is null or queue = ?7)
+      and (?10 is null or finished_at is null or finished_at >= ?10)
     order by scheduled_for desc, id desc
     limit ?8
     offset ?9)sql";
@@ -55,14 +56,14 @@ Page<Execution> list_executions(Connection& connection, const ExecutionQuery& qu
   static const std::string of_task = select_execution + R"sql(
     from executions
     where +organization_id = ?1
-      and task_id = ?10)sql" + list_filters;
+      and task_id = ?11)sql" + list_filters;
   const ExecutionCursor bound = upper_bound(query);
   const Time since = query.since.value_or(Time::min());
   const std::size_t offset = query.after ? 0 : query.offset;
   Page<Execution> page;
   const auto collect = [&](const std::string& sql, const auto&... task) {
     Query rows(connection, sql, query.organization_id, bound.scheduled_for, bound.id, since, query.status, query.now,
-               query.queue, query.limit + 1, offset, task...);
+               query.queue, query.limit + 1, offset, query.kept_since, task...);
     while (rows.next()) page.items.push_back(execution_from(rows));
   };
   if (query.task_id) {

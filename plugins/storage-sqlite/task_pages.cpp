@@ -8,7 +8,8 @@ namespace {
 // Where a page begins in the list, which is first all tasks that have run and then all that have not.
 enum class Start : std::uint8_t { top, after_one_that_ran, top_of_those_that_did_not, after_one_that_did_not };
 
-// ?1 to ?6 are the organisation and the filters, ?7 and ?8 how many rows and how many to leave out, ?9 to ?11 the cursor.
+// ?1 to ?6 and ?9 are the organisation and the filters, ?7 and ?8 how many rows and how many to leave out, ?10 to ?12 the
+// cursor.
 // A row value with a null in it is never smaller, so those that have not run are left out by `after_one_that_ran`.
 std::string list_statement(Start start) {
   std::string sql = select_task + R"sql(
@@ -18,13 +19,15 @@ std::string list_statement(Start start) {
       and (?3 = 0 or queue is null)
       and (?4 is null or schedule_type = ?4)
       and (?5 is null or iif(?5 = 'pending', last_execution_status is null, last_execution_status = ?5))
-      and (?6 is null or substr(name, 1, length(?6)) = ?6))sql";
+      and (?6 is null or substr(name, 1, length(?6)) = ?6)
+      and (?9 is null or schedule_type = 'cron' or next_run_at is not null or last_execution_at is null
+        or last_execution_at >= ?9))sql";
   switch (start) {
     case Start::top:
       break;
     case Start::after_one_that_ran:
       sql += R"sql(
-      and (last_execution_at, inserted_at, id) < (?9, ?10, ?11))sql";
+      and (last_execution_at, inserted_at, id) < (?10, ?11, ?12))sql";
       break;
     case Start::top_of_those_that_did_not:
       sql += R"sql(
@@ -33,7 +36,7 @@ std::string list_statement(Start start) {
     case Start::after_one_that_did_not:
       sql += R"sql(
       and last_execution_at is null
-      and (inserted_at, id) < (?9, ?10))sql";
+      and (inserted_at, id) < (?10, ?11))sql";
       break;
   }
   return sql + R"sql(
@@ -72,7 +75,7 @@ class TaskList {
   template <class... Cursor>
   void collect(const std::string& sql, std::size_t offset, const Cursor&... cursor) {
     Query rows(connection_, sql, query_.organization_id, query_.queue, query_.without_queue, query_.schedule_type,
-               query_.status, query_.name_prefix, wanted(), offset, cursor...);
+               query_.status, query_.name_prefix, wanted(), offset, query_.kept_since, cursor...);
     while (rows.next()) tasks_.push_back(task_from(rows));
   }
 

@@ -32,6 +32,8 @@ class FaultyStorage final : public Storage, private WorkStore, private Leases {
   TaskStore& tasks() noexcept override { return real_.tasks(); }
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
+  AuditLog& audit() noexcept override { return real_.audit(); }
+  Quotas& quotas() noexcept override { return real_.quotas(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
 
  private:

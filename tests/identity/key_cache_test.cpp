@@ -21,10 +21,12 @@ constexpr Time noon{std::chrono::sys_days{std::chrono::year{2026} / 3 / 29} + 12
 // A directory in memory that counts what it is asked and can be out of order.
 class MemoryDirectory final : public Directory {
  public:
-  void create_organization(const Organization& organization) override { organization_ = organization; }
+  void create_organization(const Organization& organization, const AuditEntry* = nullptr) override {
+    organization_ = organization;
+  }
   std::optional<Organization> find_organization(std::string_view) override { return organization_; }
   std::vector<Organization> list_organizations() override { return {organization_}; }
-  void create_key(const ApiKey& key) override {
+  void create_key(const ApiKey& key, const AuditEntry* = nullptr) override {
     const std::lock_guard lock(mutex_);
     keys_[key.public_id] = key;
   }
@@ -39,12 +41,13 @@ class MemoryDirectory final : public Directory {
     return read(public_id);
   }
   std::vector<ApiKey> list_keys(OrganizationId) override { return {}; }
-  bool revoke_key(std::string_view public_id, Time at) override {
+  bool revoke_key(std::string_view public_id, Time at, const AuditEntry* = nullptr) override {
     const std::lock_guard lock(mutex_);
     keys_.at(std::string(public_id)).revoked_at = at;
     return true;
   }
-  bool set_max_concurrent(OrganizationId, std::optional<int>) override { return false; }
+  bool change_organization(OrganizationId, const OrganizationChange&) override { return false; }
+  std::size_t end_rotations(Time) override { return 0; }
   void touch_key(KeyId key, Time last_used_at) override {
     if (down) throw Unavailable("storage is down");
     const std::lock_guard lock(mutex_);

@@ -1,7 +1,7 @@
 // Engine: what a frontend may ask for. Implemented by the core, handed to Frontend::start.
 //
 // All functions may be called from many threads at once and block until the answer is durable. They throw NotFound,
-// Conflict, Invalid, KeyReused, Unavailable, Timeout (errors.hpp); anything else is a bug.
+// Conflict, Invalid, KeyReused, LimitExceeded, Unavailable, Timeout (errors.hpp); anything else is a bug.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,12 @@ struct Principal {
   KeyId key_id;
   std::string key_public_id;
   std::vector<std::string> signing_secrets;  // the organisation's, for work claimed at insert
+  OrganizationLimits limits = {};            // the organisation's, as they were at most some seconds ago
+
+  // What ended before this is kept no longer: lists and single reads pass over it. nullopt: the server's retention holds.
+  [[nodiscard]] std::optional<Time> kept_since(Time now) const {
+    return limits.retention ? std::optional(now - *limits.retention) : std::nullopt;
+  }
 };
 
 // A client's wish to have a request happen once.
@@ -112,6 +118,10 @@ class Engine {
   [[nodiscard]] virtual ExecutionDetail find_execution(const Principal& principal, ExecutionId id) = 0;
   // `query.now` is set by the engine. With a task_id that does not exist: NotFound.
   [[nodiscard]] virtual Page<Execution> list_executions(ExecutionQuery query) = 0;
+
+  // ---- audit
+
+  [[nodiscard]] virtual Page<AuditRecord> list_audit(const AuditQuery& query) = 0;
 
   // ---- checks that need more than the text
 

@@ -18,8 +18,11 @@
 #include <string_view>
 #include <vector>
 
+#include "punctual/audit.hpp"
 #include "punctual/ids.hpp"
 #include "punctual/model.hpp"
+#include "punctual/page.hpp"
+#include "punctual/quotas.hpp"
 #include "punctual/time.hpp"
 
 namespace punctual {
@@ -48,6 +51,7 @@ enum class WriteResult : std::uint8_t {
   not_found,   // the thing is not there; nothing was written
   conflict,    // its state does not allow it; nothing was written
   held_elsewhere,  // another server has claimed it and has not said whether it is being sent; nothing was written
+  limit_exceeded,  // it would go beyond a limit of its organisation; nothing was written
 };
 
 // ---- The hot path.
@@ -66,10 +70,13 @@ struct NewWork {
   // Set: the execution is inserted as claimed by the batch's node, unless its organisation has a cap or it has a queue.
   std::optional<ClaimToken> claim;
   std::optional<IdempotencyRecord> idempotency;
+  std::optional<AuditEntry> audit = {};  // written with it, once however often the item is sent
 };
 
 struct InsertOutcome {
-  // applied, replayed, key_reused, or conflict: the item cannot be stored (unknown organisation, execution id in use).
+  // applied, replayed, key_reused; conflict: the item cannot be stored (unknown organisation, execution id in use); or
+  // limit_exceeded: by an execution monthly_executions, by a cron task max_tasks. Items of a batch that do not all fit are
+  // taken in their order.
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
   bool claimed = false;  // applied, and stored as claimed with this token, also when an earlier call stored it
@@ -301,6 +308,7 @@ struct TaskQuery {
   std::optional<ScheduleType> schedule_type;
   std::optional<ExecutionStatus> status;   // last_execution_status; pending: never executed
   std::optional<std::string> name_prefix;  // literal, case-sensitive
+  std::optional<Time> kept_since = {};     // one-time tasks that were over before this are not shown
 };
 
 struct ExecutionQuery {
@@ -314,12 +322,7 @@ struct ExecutionQuery {
   std::optional<std::string> queue;
   std::optional<Time> since;  // scheduled_for >= since
   std::optional<Time> until;  // scheduled_for < until
-};
-
-template <class T>
-struct Page {
-  std::vector<T> items;
-  bool has_more = false;
+  std::optional<Time> kept_since = {};  // those that finished before this are not shown
 };
 
 // What a change does to the pending executions of a task. Executions in `sending` are under way at this node and are left
@@ -332,6 +335,8 @@ struct TaskWrite {
   Time now;
   std::span<const ExecutionId> sending;
   std::optional<IdempotencyRecord> idempotency;
+  // Written to the audit log when something has changed; read at the end of the transaction. Outlives the call.
+  const AuditEntry* audit = nullptr;
 };
 
 enum class PendingChange : std::uint8_t {
@@ -368,7 +373,8 @@ class TaskStore {
   [[nodiscard]] virtual TaskWriteOutcome update(const TaskWrite& write, const TaskUpdate& change) = 0;
   // Soft delete; pending executions become cancelled. applied, replayed, key_reused, not_found or held_elsewhere.
   [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
-  // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
+  // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused, not_found or limit_exceeded
+  // (monthly_executions, in the month of write.now).
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
   // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. `reply` is
   // called with how many there were, before the commit, and gives what is stored for the idempotency key; perhaps on a
@@ -421,7 +427,8 @@ class Schedules {
   };
   [[nodiscard]] virtual Due due(Time horizon, std::size_t limit) = 0;
 
-  // One transaction, one answer an item: how many executions were inserted.
+  // One transaction, one answer an item: how many executions were inserted. What monthly_executions of the organisation
+  // leaves no room for is not; the schedule goes on all the same.
   [[nodiscard]] virtual std::vector<std::size_t> advance(std::span<const ScheduleStep> steps) = 0;
 };
 
@@ -436,23 +443,43 @@ class Directory {
  public:
   virtual ~Directory() = default;
 
+  // An `audit` entry is written with the change, when there is one.
+
   // Throws Conflict when the name is taken.
-  virtual void create_organization(const Organization& organization) = 0;
+  virtual void create_organization(const Organization& organization, const AuditEntry* audit = nullptr) = 0;
   [[nodiscard]] virtual std::optional<Organization> find_organization(std::string_view name) = 0;
   [[nodiscard]] virtual std::vector<Organization> list_organizations() = 0;
 
-  virtual void create_key(const ApiKey& key) = 0;
-  // Also finds revoked ones. public_id as in ApiKey.
+  virtual void create_key(const ApiKey& key, const AuditEntry* audit = nullptr) = 0;
+  // Also finds revoked and expired ones. public_id as in ApiKey.
   [[nodiscard]] virtual std::optional<KeyOwner> find_key(std::string_view public_id) = 0;
   [[nodiscard]] virtual std::vector<ApiKey> list_keys(OrganizationId organization) = 0;
   // False: no such key. Revoking twice is true and changes nothing.
-  [[nodiscard]] virtual bool revoke_key(std::string_view public_id, Time at) = 0;
+  [[nodiscard]] virtual bool revoke_key(std::string_view public_id, Time at, const AuditEntry* audit = nullptr) = 0;
   // Never moves backwards.
   virtual void touch_key(KeyId key, Time last_used_at) = 0;
 
-  // How many executions of the organisation may run at once, on all servers together; nullopt: no cap. What is running
-  // when a lower cap is set runs on. False: no such organisation. Throws Invalid when `most` is less than 1.
-  [[nodiscard]] virtual bool set_max_concurrent(OrganizationId organization, std::optional<int> most) = 0;
+  // Changes limits and secrets of an organisation, nothing else of it: `change` is called with it as it is, locked, perhaps
+  // more than once and on a thread of the backend, and makes of it what it is to be. The entry it gives is written to the
+  // audit log. What it throws is passed on, and nothing happens. Throws Invalid for a limit that is less than 1. False: no
+  // such organisation.
+  //
+  // A monthly quota counts from when it is set first; changed, it goes on with its count. What is running when a lower
+  // max_concurrent is set runs on.
+  using OrganizationChange = std::function<std::optional<AuditEntry>(Organization&)>;
+  [[nodiscard]] virtual bool change_organization(OrganizationId id, const OrganizationChange& change) = 0;
+
+  // How many executions of the organisation may run at once, on all servers together; nullopt: no cap. Otherwise as above.
+  [[nodiscard]] bool set_max_concurrent(OrganizationId id, std::optional<int> most) {
+    return change_organization(id, [&](Organization& organization) -> std::optional<AuditEntry> {
+      organization.max_concurrent = most;
+      return std::nullopt;
+    });
+  }
+
+  // Takes the second secret from organisations whose old_secret_until is at or before `now`, with an audit entry of the
+  // system; how many.
+  virtual std::size_t end_rotations(Time now) = 0;
 };
 
 // ---- The store as a whole.
@@ -464,7 +491,9 @@ struct Migration {
 
 struct Upkeep {
   Time now;
-  milliseconds retention{};  // finished executions and tasks are kept for this long after they ended
+  // Finished executions and tasks are kept for this long after they ended, where their organisation has no retention of its
+  // own.
+  milliseconds retention{};
 };
 
 struct UpkeepReport {
@@ -498,6 +527,8 @@ class Storage {
   [[nodiscard]] virtual TaskStore& tasks() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
+  [[nodiscard]] virtual AuditLog& audit() noexcept = 0;
+  [[nodiscard]] virtual Quotas& quotas() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;
 };
 

@@ -6,6 +6,8 @@ namespace punctual {
 ExecutionDetail TaskEngine::find_execution(const Principal& principal, ExecutionId id) {
   auto found = parts_->storage.tasks().find_execution(principal.organization_id, id);
   if (!found) throw NotFound();
+  const auto kept_since = principal.kept_since(now());
+  if (kept_since && found->execution.finished_at && *found->execution.finished_at < *kept_since) throw NotFound();
   show_claim(found->execution);
   return std::move(*found);
 }

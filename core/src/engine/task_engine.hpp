@@ -22,6 +22,7 @@ struct EngineSettings {
   milliseconds node_timeout{10000};
   milliseconds max_clock_offset{5000};             // 0: clocks are not compared
   milliseconds retention = std::chrono::days{30};  // of what has finished
+  milliseconds audit_retention = std::chrono::days{365};
   milliseconds retry_base{15000};
   milliseconds retry_cap{3600000};
   int retry_jitter_percent = 20;
@@ -60,6 +61,7 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Reply trigger_task(const Request&, TaskId, const Render<StartedRun>&) override;
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override;
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override;
+  [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override;
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
   [[nodiscard]] std::vector<Time> preview_schedule(std::string_view, std::string_view, Time,
                                                    std::size_t) const override;

@@ -78,7 +78,7 @@ struct TaskEngine::Parts {
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
         keeper(storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
                [this] { dispatcher.wake(clock.now()); }),
-        housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
+        housekeeping(storage, keys, held, clock, host, metrics, settings) {}
 
   void after_settling(const Settler::Settled& settled) {
     held.settled(settled.claims);
@@ -195,6 +195,8 @@ struct TaskEngine::Parts {
           break;
         case WriteResult::held_elsewhere:
           return std::nullopt;
+        case WriteResult::limit_exceeded:
+          throw LimitExceeded("A limit of the organisation is reached");
       }
     }
   }

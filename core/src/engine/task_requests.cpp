@@ -1,8 +1,19 @@
 // TaskEngine: what a frontend asks for about tasks.
 #include "engine/new_task.hpp"
+#include "engine/organization_limits.hpp"
+#include "engine/task_audit.hpp"
 #include "engine/task_engine_parts.hpp"
 
 namespace punctual {
+namespace {
+
+// Whether it is kept no longer: one-time, with nothing to run any more, and last run before `kept_since`.
+bool is_over(const Task& task, const std::optional<Time>& kept_since) {
+  return kept_since && task.spec.schedule_type == ScheduleType::once && !task.next_run_at && task.last_execution_at &&
+         *task.last_execution_at < *kept_since;
+}
+
+}  // namespace
 
 Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
   Claimed out;
@@ -41,6 +52,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   CreatedTask created;
   if (task.spec.schedule_type == ScheduleType::cron) {
     task.next_run_at = next_run(task.spec, now);
+    check_cron_interval(task.spec, request.principal.limits, now);
   } else {
     const Time due = draft.delay ? due_after(now, *draft.delay)
                                  : task.spec.scheduled_at.value_or(std::chrono::floor<milliseconds>(now));
@@ -53,6 +65,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   created.task = task;
   StoredReply reply = render(created);
   work.idempotency = idempotency_record(request, now, reply);
+  if (task.spec.schedule_type == ScheduleType::cron) work.audit = task_created(request.principal, task);
 
   const bool claimed = parts_->claim_at_insert(work, now);
   InsertOutcome outcome;
@@ -69,6 +82,9 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
     if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
     if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
     if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    if (outcome.result == WriteResult::limit_exceeded) {
+      refuse_beyond_limit(work.task.spec.schedule_type, request.principal.limits);
+    }
     throw NotFound("The organisation does not exist any more");
   }
   parts_->follow_up(std::move(work), outcome.claimed, request.principal);
@@ -77,7 +93,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
 
 Task TaskEngine::find_task(const Principal& principal, TaskId id) {
   auto task = parts_->storage.tasks().find(principal.organization_id, id);
-  if (!task) throw NotFound();
+  if (!task || is_over(*task, principal.kept_since(now()))) throw NotFound();
   return std::move(*task);
 }
 
@@ -87,6 +103,7 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
   parts_->refuse_when_draining();
   StoredReply reply;
   TaskUpdate update;
+  std::optional<AuditEntry> audit;
   Reply done = parts_->change(request.principal, id, reply, [&](std::span<const ExecutionId> sending) {
     const Task before = find_task(request.principal, id);
     const Time now = this->now();
@@ -100,6 +117,7 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
           spec.enabled != before.spec.enabled) {
         update.pending = PendingChange::forget;
         update.task.next_run_at = next_run(spec, now);
+        check_cron_interval(spec, request.principal.limits, now);
       }
     } else if (change.moves_due_time) {
       if (change.delay) spec.scheduled_at = due_after(now, *change.delay);
@@ -112,8 +130,14 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
     if (spec != before.spec) update.task.updated_at = std::max(now, before.updated_at + microseconds{1});
     reply = render(update.task);
     if (spec == before.spec && !request.idempotency) return TaskWriteOutcome{};
-    const TaskWrite write{
-        before.organization_id, id, parts_->lease.node(), now, sending, idempotency_record(request, now, reply)};
+    audit = task_updated(request.principal, before, update.task);
+    const TaskWrite write{before.organization_id,
+                          id,
+                          parts_->lease.node(),
+                          now,
+                          sending,
+                          idempotency_record(request, now, reply),
+                          audit ? &*audit : nullptr};
     return parts_->storage.tasks().update(write, update);
   });
   if (!done.replayed && update.pending == PendingChange::move) parts_->dispatcher.wake(update.move_to);
@@ -128,8 +152,9 @@ Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredRep
   StoredReply content = reply;
   return parts_->change(request.principal, id, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
+    const AuditEntry audit = task_deleted(request.principal, id, now);
     return parts_->storage.tasks().remove({request.principal.organization_id, id, parts_->lease.node(), now, sending,
-                                           idempotency_record(request, now, reply)});
+                                           idempotency_record(request, now, reply), &audit});
   });
 }
 
@@ -138,13 +163,19 @@ Reply TaskEngine::delete_queue(const Request& request, std::string_view queue, c
   StoredReply content;
   return parts_->change(request.principal, std::nullopt, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
+    AuditEntry audit;
+    const auto counted = [&](std::size_t count) {
+      audit = queue_deleted(request.principal, queue, count, now);
+      return content = render(count);
+    };
     return parts_->storage.tasks().remove_queue({request.principal.organization_id,
                                                  {},
                                                  parts_->lease.node(),
                                                  now,
                                                  sending,
-                                                 idempotency_record(request, now, {})},
-                                                queue, [&](std::size_t count) { return content = render(count); });
+                                                 idempotency_record(request, now, {}),
+                                                 &audit},
+                                                queue, counted);
   });
 }
 
@@ -159,6 +190,9 @@ Reply TaskEngine::trigger_task(const Request& request, TaskId id, const Render<S
       {execution, execution, 1, due});
   if (outcome.result == WriteResult::replayed) return {outcome.replay.value(), true};
   if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (outcome.result == WriteResult::limit_exceeded) {
+    refuse_beyond_limit(ScheduleType::once, request.principal.limits);
+  }
   if (outcome.result != WriteResult::applied) throw NotFound();
   parts_->dispatcher.wake(due);
   return {std::move(reply), false};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontend/audit_json.hpp"
 #include "frontend/execution_json.hpp"
 #include "frontend/json_text.hpp"
 #include "frontend/routes.hpp"
@@ -97,6 +98,8 @@ object schemas() {
   add_keys(execution, execution_keys());
   object detail = execution;
   add_keys(detail, execution_detail_keys());
+  object audit;
+  add_keys(audit, audit_keys());
   return {{"Task", shape(std::move(task))},
           {"NewTask", new_task_schema()},
           {"TaskChange", task_change_schema()},
@@ -104,6 +107,8 @@ object schemas() {
           {"Execution", shape(std::move(execution))},
           {"ExecutionPage", page_schema("Execution")},
           {"ExecutionDetail", shape(std::move(detail))},
+          {"AuditEntry", shape(std::move(audit))},
+          {"AuditPage", page_schema("AuditEntry")},
           {"Error", error_schema()}};
 }
 

@@ -101,6 +101,7 @@ Answer trigger_task(const Call& call);
 Answer list_task_executions(const Call& call);
 Answer list_executions(const Call& call);
 Answer show_execution(const Call& call);
+Answer list_audit(const Call& call);
 Answer preview_cron(const Call& call);
 Answer show_health(const Call& call);
 Answer show_readiness(const Call& call);
