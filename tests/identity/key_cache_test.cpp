@@ -57,6 +57,11 @@ class MemoryDirectory final : public Directory {
     }
   }
 
+  void expire_keys(Time at) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [public_id, kept] : keys_) kept.expires_at = at;
+  }
+
   std::atomic<int> lookups = 0;
   std::atomic<bool> down = false;
   std::function<void()> during_lookup;
@@ -106,6 +111,24 @@ TEST_CASE_METHOD(Fixture, "a key gives its organisation, itself and the signing 
   CHECK(principal->key_id == key.record.id);
   CHECK(principal->key_public_id == key.record.public_id);
   CHECK(principal->signing_secrets == organization.signing_secrets);
+}
+
+TEST_CASE_METHOD(Fixture, "a key brings the limits of its organisation") {
+  organization.limits.max_tasks = 5;
+  directory.create_organization(organization);
+  CHECK(cache.authenticate(key.text, noon)->limits == organization.limits);
+}
+
+TEST_CASE_METHOD(Fixture, "a key ends at the instant it expires, cached or not") {
+  directory.expire_keys(noon + 3s);
+  CHECK(cache.authenticate(key.text, noon));
+  CHECK(cache.authenticate(key.text, noon + 3s - 1us));
+  CHECK(directory.lookups == 1);
+  CHECK_FALSE(cache.authenticate(key.text, noon + 3s));
+  KeyCache fresh{directory};
+  CHECK_FALSE(fresh.authenticate(key.text, noon + 3s));
+  cache.flush_touches();
+  CHECK(directory.touches.size() == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a text without the shape of a key does not reach storage") {

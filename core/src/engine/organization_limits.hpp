@@ -9,10 +9,9 @@
 
 namespace punctual {
 
-// The shortest time between two consecutive instants at which a schedule is due, as far as it matters: nothing shorter than
-// `enough` is to be found. Looked at are the real instants, so that clock changes, ends of months and leap days are in it:
-// the first 10,000 of them within five years from `from`, and three days around every clock change of the next three years.
-// nullopt: all are at least `enough` apart.
+// A time between two consecutive instants at which a schedule is due that is shorter than `enough`; nullopt: there is none.
+// Looked at are the real instants, so that clock changes, ends of months and leap days are in it: the first 10,000 of them
+// within five years from `from`, and three days around every clock change of the next three years.
 [[nodiscard]] std::optional<seconds> interval_below(seconds enough, const CronSchedule& schedule, Time from);
 
 // Throws Invalid on `cron` when occurrences of the task come closer to each other than min_cron_interval allows. The schedule

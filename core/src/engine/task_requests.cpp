@@ -117,7 +117,10 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
           spec.enabled != before.spec.enabled) {
         update.pending = PendingChange::forget;
         update.task.next_run_at = next_run(spec, now);
-        check_cron_interval(spec, request.principal.limits, now);
+        // What was made before the limit was set may be switched off, but not on again.
+        const bool goes_on = spec.cron_expression != before.spec.cron_expression ||
+                             spec.timezone != before.spec.timezone || spec.enabled;
+        if (goes_on) check_cron_interval(spec, request.principal.limits, now);
       }
     } else if (change.moves_due_time) {
       if (change.delay) spec.scheduled_at = due_after(now, *change.delay);

@@ -15,14 +15,16 @@ constexpr std::array keys{
         [](JsonText& out, const AuditRecord& r) { out.string(r.entry.actor); }},
     Key{"action", R"({"type":"string","description":"What was done, such as task.updated or key.revoked"})",
         [](JsonText& out, const AuditRecord& r) { out.string(r.entry.action); }},
-    Key{"subject", R"({"type":"string","description":"To what: the id of a task or the organisation, the first part of a
-        key, the name of a queue"})",
+    Key{"subject",
+        R"({"type":"string","description":"To what: the id of a task or the organisation, the first part of a key, )"
+        R"(the name of a queue"})",
         [](JsonText& out, const AuditRecord& r) { out.string(r.entry.subject); }},
     Key{"detail", R"({"type":"string","description":"The same as a sentence"})",
         [](JsonText& out, const AuditRecord& r) { out.string(r.entry.detail); }},
-    Key{"changes", R"({"type":"object","description":"The fields that changed. Secrets are masked, long texts cut; of headers
-        only the names are given, of a body only the size","additionalProperties":{"type":"object","properties":{
-        "from":{},"to":{}}}})",
+    Key{"changes",
+        R"({"type":"object","description":"The fields that changed. Secrets are masked and long texts cut; of headers )"
+        R"(only the names are given, of a body only the size",)"
+        R"("additionalProperties":{"type":"object","properties":{"from":{},"to":{}}}})",
         [](JsonText& out, const AuditRecord& r) { out.raw(r.entry.changes); }},
 };
 
