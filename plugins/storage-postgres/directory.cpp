@@ -265,6 +265,11 @@ bool PostgresDirectory::change_organization(OrganizationId id, const Organizatio
   });
 }
 
+std::optional<seconds> PostgresDirectory::longest_retention() {
+  static const std::string sql = "select max(retention_s) from organizations";
+  return pool_.read([](Session& session) { return session.run(sql).get<std::optional<seconds>>(0, 0); });
+}
+
 std::size_t PostgresDirectory::end_rotations(Time now) {
   static const std::string sql = R"sql(
     update organizations

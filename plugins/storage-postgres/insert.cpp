@@ -101,7 +101,9 @@ begin
       using unnest(v_over) as refused (ord)
       where replies.organization_id = t_organization[refused.ord]
         and replies.key = k_key[refused.ord];
-      return query select refused.ord, 'limit_exceeded', null::integer, null::text, false from unnest(v_over) as refused (ord);
+      return query
+        select refused.ord, 'limit_exceeded', null::integer, null::text, false
+        from unnest(v_over) as refused (ord);
       v_losers := v_losers || v_over;
     end if;
   end if;

@@ -221,6 +221,13 @@ bool SqliteDirectory::change_organization(OrganizationId id, const OrganizationC
   });
 }
 
+std::optional<seconds> SqliteDirectory::longest_retention() {
+  return readers_.read([](Connection& connection) -> std::optional<seconds> {
+    Query row(connection, "select max(retention_s) from organizations");
+    return row.next() ? row.get<std::optional<seconds>>(0) : std::nullopt;
+  });
+}
+
 std::size_t SqliteDirectory::end_rotations(Time now) {
   std::vector<Organization> ending = list_organizations();
   std::erase_if(ending, [&](const Organization& one) { return !one.old_secret_until || *one.old_secret_until > now; });

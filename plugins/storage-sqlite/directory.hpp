@@ -20,6 +20,7 @@ class SqliteDirectory final : public Directory {
   [[nodiscard]] bool revoke_key(std::string_view public_id, Time at, const AuditEntry* audit) override;
   void touch_key(KeyId key, Time last_used_at) override;
   [[nodiscard]] bool change_organization(OrganizationId id, const OrganizationChange& change) override;
+  [[nodiscard]] std::optional<seconds> longest_retention() override;
   std::size_t end_rotations(Time now) override;
 
  private:

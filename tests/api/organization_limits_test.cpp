@@ -106,6 +106,24 @@ TEST_CASE("what an organisation keeps no longer is not shown") {
   CHECK(text_of(tasks[0].at("id")) == tick);
 }
 
+TEST_CASE("the server's retention holds for those without one, though others keep for longer") {
+  RunningApi server;
+  const auto mine = server.run(server.create(R"({"url":"https://example.com/mine"})"));
+  const auto foreign = server.client(other_key).post("/api/v1/tasks", R"({"url":"https://example.com/foreign"})").json();
+  const auto execution = text_of(foreign.at("data").at("execution_id"));
+  REQUIRE(eventually([&] { return server.transport().started().size() == 2; }));
+  server.transport().finish(ExecutionId::parse(execution).value(), 200);
+  const auto path = "/api/v1/executions/" + execution;
+  REQUIRE(eventually([&] {
+    return text_of(server.client(other_key).get(path).json().at("data").at("status")) == "success";
+  }));
+  limit(server, [](OrganizationLimits& limits) { limits.retention = std::chrono::days{60}; });
+  server.clock.advance(std::chrono::days{40});
+  CHECK(eventually([&] { return server.client(other_key).get(path).status == 404; }));
+  CHECK(server.client(other_key).get("/api/v1/tasks").json().at("data").as_array().empty());
+  CHECK(server.client().get("/api/v1/executions/" + mine).status == 200);
+}
+
 TEST_CASE("a key that has expired is 401") {
   RunningApi server;
   auto owner = server.storage().directory().find_key(first_key.substr(0, 32)).value();

@@ -47,6 +47,7 @@ class MemoryDirectory final : public Directory {
     return true;
   }
   bool change_organization(OrganizationId, const OrganizationChange&) override { return false; }
+  std::optional<seconds> longest_retention() override { return {}; }
   std::size_t end_rotations(Time) override { return 0; }
   void touch_key(KeyId key, Time last_used_at) override {
     if (down) throw Unavailable("storage is down");

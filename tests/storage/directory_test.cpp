@@ -172,6 +172,14 @@ TEST_CASE_METHOD(TermsFixture, "limits are set, seen by every reader, and lifted
   }
 }
 
+TEST_CASE_METHOD(TermsFixture, "the longest retention is that of the organisation that has the longest") {
+  CHECK_FALSE(directory().longest_retention());
+  CHECK(change([](Organization& one) { one.limits.retention = 3600s; }));
+  CHECK(directory().longest_retention() == 3600s);
+  directory().create_organization({next_id<OrganizationId>(), "third", {"whsec_x"}, at(9s), {}, some_limits});
+  CHECK(directory().longest_retention() == some_limits.retention);
+}
+
 TEST_CASE_METHOD(TermsFixture, "an organisation keeps the limits it is made with") {
   Organization third{next_id<OrganizationId>(), "third", {"whsec_x"}, at(9s), 7, some_limits};
   directory().create_organization(third);

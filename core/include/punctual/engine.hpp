@@ -29,11 +29,6 @@ struct Principal {
   std::string key_public_id;
   std::vector<std::string> signing_secrets;  // the organisation's, for work claimed at insert
   OrganizationLimits limits = {};            // the organisation's, as they were at most some seconds ago
-
-  // What ended before this is kept no longer: lists and single reads pass over it. nullopt: the server's retention holds.
-  [[nodiscard]] std::optional<Time> kept_since(Time now) const {
-    return limits.retention ? std::optional(now - *limits.retention) : std::nullopt;
-  }
 };
 
 // A client's wish to have a request happen once.
@@ -118,6 +113,10 @@ class Engine {
   [[nodiscard]] virtual ExecutionDetail find_execution(const Principal& principal, ExecutionId id) = 0;
   // `query.now` is set by the engine. With a task_id that does not exist: NotFound.
   [[nodiscard]] virtual Page<Execution> list_executions(ExecutionQuery query) = 0;
+
+  // What of the organisation ended before this is kept no longer, though it may still be stored: lists are to pass over it.
+  // nullopt: nothing is stored that long.
+  [[nodiscard]] virtual std::optional<Time> kept_since(const Principal& principal) const = 0;
 
   // ---- audit
 

@@ -477,6 +477,9 @@ class Directory {
     });
   }
 
+  // The longest retention that an organisation has of its own; nullopt: none has one.
+  [[nodiscard]] virtual std::optional<seconds> longest_retention() = 0;
+
   // Takes the second secret from organisations whose old_secret_until is at or before `now`, with an audit entry of the
   // system; how many.
   virtual std::size_t end_rotations(Time now) = 0;

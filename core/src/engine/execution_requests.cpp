@@ -6,8 +6,8 @@ namespace punctual {
 ExecutionDetail TaskEngine::find_execution(const Principal& principal, ExecutionId id) {
   auto found = parts_->storage.tasks().find_execution(principal.organization_id, id);
   if (!found) throw NotFound();
-  const auto kept_since = principal.kept_since(now());
-  if (kept_since && found->execution.finished_at && *found->execution.finished_at < *kept_since) throw NotFound();
+  const auto since = kept_since(principal);
+  if (since && found->execution.finished_at && *found->execution.finished_at < *since) throw NotFound();
   show_claim(found->execution);
   return std::move(*found);
 }
@@ -18,6 +18,13 @@ Page<Execution> TaskEngine::list_executions(ExecutionQuery query) {
   auto page = parts_->storage.tasks().list_executions(query);
   for (auto& execution : page.items) show_claim(execution);
   return page;
+}
+
+std::optional<Time> TaskEngine::kept_since(const Principal& principal) const {
+  const milliseconds mine =
+      principal.limits.retention ? milliseconds{*principal.limits.retention} : parts_->settings.retention;
+  if (!principal.limits.retention && mine >= parts_->housekeeping.longest_retention()) return std::nullopt;
+  return now() - mine;
 }
 
 // A claimed execution that waits for its time is pending to everybody but us; one that is sent has begun when it was sent,

@@ -1,5 +1,7 @@
 #include "engine/housekeeping.hpp"
 
+#include <algorithm>
+
 namespace punctual {
 namespace {
 
@@ -52,6 +54,7 @@ bool Housekeeping::expire(Time now) {
   const bool replies = storage_.maintenance().expire_replies(now - reply_lifetime, rows_a_tick) == rows_a_tick;
   const bool entries = storage_.audit().expire(now - audit_retention_, rows_a_tick) == rows_a_tick;
   const std::size_t ended = storage_.directory().end_rotations(now);
+  longest_retention_ = std::max(retention_, milliseconds{storage_.directory().longest_retention().value_or(seconds{0})});
   if (ended > 0) host_.log(LogLevel::info, "old signing secrets taken out of use: " + std::to_string(ended));
   return !replies && !entries;
 }

@@ -2,6 +2,8 @@
 // secrets whose rotation has ended, what is to be told of quotas, gauges; and, on a thread of its own because it may take its time, the upkeep of storage.
 #pragma once
 
+#include <atomic>
+
 #include "engine/background_loop.hpp"
 #include "engine/engine_metrics.hpp"
 #include "engine/held_claims.hpp"
@@ -24,6 +26,7 @@ class Housekeeping {
         metrics_(metrics),
         retention_(settings.retention),
         audit_retention_(settings.audit_retention),
+        longest_retention_(settings.retention),
         loop_(clock, [this] { return tick(); }),
         upkeep_loop_(clock, [this] { return upkeep(); }) {}
 
@@ -35,6 +38,9 @@ class Housekeeping {
     loop_.stop();
     upkeep_loop_.stop();
   }
+
+  // Of any organisation, the server's own included: as it was a minute ago at most. Any thread.
+  [[nodiscard]] milliseconds longest_retention() const noexcept { return longest_retention_.load(); }
 
  private:
   Time tick();
@@ -51,6 +57,7 @@ class Housekeeping {
   EngineMetrics& metrics_;
   milliseconds retention_;
   milliseconds audit_retention_;
+  std::atomic<milliseconds> longest_retention_;
   Time next_expiry_;  // the epoch: at once
   Time next_notices_;
   BackgroundLoop loop_;

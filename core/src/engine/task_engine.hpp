@@ -61,6 +61,7 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Reply trigger_task(const Request&, TaskId, const Render<StartedRun>&) override;
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override;
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override;
+  [[nodiscard]] std::optional<Time> kept_since(const Principal&) const override;
   [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override;
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
   [[nodiscard]] std::vector<Time> preview_schedule(std::string_view, std::string_view, Time,

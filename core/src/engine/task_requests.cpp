@@ -93,7 +93,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
 
 Task TaskEngine::find_task(const Principal& principal, TaskId id) {
   auto task = parts_->storage.tasks().find(principal.organization_id, id);
-  if (!task || is_over(*task, principal.kept_since(now()))) throw NotFound();
+  if (!task || is_over(*task, kept_since(principal))) throw NotFound();
   return std::move(*task);
 }
 

@@ -34,6 +34,7 @@ class FakeEngine final : public Engine {
   }
   [[nodiscard]] ExecutionDetail find_execution(const Principal&, ExecutionId) override { throw NotFound(); }
   [[nodiscard]] Page<Execution> list_executions(ExecutionQuery) override { return {}; }
+  [[nodiscard]] std::optional<Time> kept_since(const Principal&) const override { return {}; }
   [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override { return {}; }
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override {
     return {};
