@@ -50,16 +50,16 @@ const std::string kept = R"sql(
       and (finished_at is null or finished_at >= $10)
       and (tier = 'k' or id >= id_floor($10 - interval '7 days')))sql";
 
-const std::string page_of_kept_executions = execution_columns + R"sql(
-    from executions
-    where organization_id = $1)sql" + filters + kept + in_order;
-
 const std::string page_of_kept_executions_of_task = execution_columns + R"sql(
     from executions
     where task_id = $11
       and organization_id = $1)sql" + filters + kept + in_order;
 
 }  // namespace
+
+const std::string page_of_kept_executions = execution_columns + R"sql(
+    from executions
+    where organization_id = $1)sql" + filters + kept + in_order;
 
 std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
   // What has not been sent yet would be sent as the task says now.

@@ -15,5 +15,6 @@ namespace punctual::postgres {
 // Kept for the tests of their plans.
 extern const std::string page_of_executions;
 extern const std::string page_of_executions_of_task;
+extern const std::string page_of_kept_executions;
 
 }  // namespace punctual::postgres

@@ -47,3 +47,13 @@ TEST_CASE_METHOD(PagePlansFixture, "the first page of executions is read from it
                               "null, 51, 0");
   CHECK_THAT(found, !Contains("\"Sort\"") && !Contains("Seq Scan") && Contains("organization_id_scheduled_for"));
 }
+
+TEST_CASE_METHOD(PagePlansFixture, "where less is kept than is stored, older leaves are not looked into") {
+  const auto found = plan(postgres::page_of_kept_executions,
+                          "uuid, timestamptz, uuid, timestamptz, text, timestamptz, text, integer, integer, timestamptz",
+                          an_organization +
+                              ", 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '-infinity', null, now(), "
+                              "null, 51, 0, '2026-03-28'");
+  CHECK_THAT(found, !Contains("\"Sort\"") && !Contains("Seq Scan") && Contains("organization_id_scheduled_for"));
+  CHECK_THAT(found, Contains("\"Subplans Removed\": 3"));
+}
