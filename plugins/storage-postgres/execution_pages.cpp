@@ -44,22 +44,30 @@ const std::string page_of_executions_of_task = execution_columns + R"sql(
 
 namespace {
 
-// Where less is kept than lies in the leaves. What ended in time is of a leaf that began at most its width before, or in the
-// leaf of what has none.
-const std::string kept = R"sql(
-      and (finished_at is null or finished_at >= $10)
-      and (tier = 'k' or id >= id_floor($10 - interval '7 days')))sql";
-
-const std::string page_of_kept_executions_of_task = execution_columns + R"sql(
-    from executions
-    where task_id = $11
-      and organization_id = $1)sql" + filters + kept + in_order;
+// Where less is kept than lies in the leaves. What ended in time is in a leaf that began at most its width before, or in the
+// one that has no time: each is asked by itself, so that older leaves are not looked into.
+std::string kept_page(const std::string& of_task) {
+  const std::string recent = filters + of_task + R"sql(
+      and (finished_at is null or finished_at >= $10))sql";
+  const std::string first_ones = R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9))sql";
+  return "\n  select * from (\n  (" + execution_columns + R"sql(
+    from executions_keep executions
+    where organization_id = $1)sql" +
+         recent + first_ones + "\n  union all\n  (" + execution_columns + R"sql(
+    from executions_weeks executions
+    where organization_id = $1)sql" +
+         recent + R"sql(
+      and id >= id_floor($10 - interval '7 days'))sql" +
+         first_ones + ") executions" + in_order;
+}
 
 }  // namespace
 
-const std::string page_of_kept_executions = execution_columns + R"sql(
-    from executions
-    where organization_id = $1)sql" + filters + kept + in_order;
+const std::string page_of_kept_executions = kept_page("");
+const std::string page_of_kept_executions_of_task = kept_page(R"sql(
+      and task_id = $11)sql");
 
 std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
   // What has not been sent yet would be sent as the task says now.

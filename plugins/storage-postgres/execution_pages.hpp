@@ -16,5 +16,6 @@ namespace punctual::postgres {
 extern const std::string page_of_executions;
 extern const std::string page_of_executions_of_task;
 extern const std::string page_of_kept_executions;
+extern const std::string page_of_kept_executions_of_task;
 
 }  // namespace punctual::postgres

@@ -109,14 +109,14 @@ TEST_CASE("what an organisation keeps no longer is not shown") {
 TEST_CASE("the server's retention holds for those without one, though others keep for longer") {
   RunningApi server;
   const auto mine = server.run(server.create(R"({"url":"https://example.com/mine"})"));
-  const auto foreign = server.client(other_key).post("/api/v1/tasks", R"({"url":"https://example.com/foreign"})").json();
+  const auto foreign =
+      server.client(other_key).post("/api/v1/tasks", R"({"url":"https://example.com/foreign"})").json();
   const auto execution = text_of(foreign.at("data").at("execution_id"));
   REQUIRE(eventually([&] { return server.transport().started().size() == 2; }));
   server.transport().finish(ExecutionId::parse(execution).value(), 200);
   const auto path = "/api/v1/executions/" + execution;
-  REQUIRE(eventually([&] {
-    return text_of(server.client(other_key).get(path).json().at("data").at("status")) == "success";
-  }));
+  REQUIRE(eventually(
+      [&] { return text_of(server.client(other_key).get(path).json().at("data").at("status")) == "success"; }));
   limit(server, [](OrganizationLimits& limits) { limits.retention = std::chrono::days{60}; });
   server.clock.advance(std::chrono::days{40});
   CHECK(eventually([&] { return server.client(other_key).get(path).status == 404; }));

@@ -137,8 +137,8 @@ TEST_CASE_METHOD(Commands, "limits of an organisation are set, shown and taken a
                           Contains("min_cron_interval  5m\n") && Contains("max_tasks  50\n") &&
                           Contains("retention  7d\n") && Contains("executions_this_month  0\n"));
   CHECK(run({"org", "set", "acme", "max_tasks=none", "retention=none"}).exit_code == 0);
-  CHECK_THAT(shown(), Contains("max_concurrent  3\n") && Contains("max_tasks  none\n") &&
-                          Contains("retention  none\n"));
+  CHECK_THAT(shown(),
+             Contains("max_concurrent  3\n") && Contains("max_tasks  none\n") && Contains("retention  none\n"));
 }
 
 TEST_CASE_METHOD(Commands, "a limit that makes no sense is refused, and none of its command is set") {
@@ -199,8 +199,9 @@ TEST_CASE_METHOD(Commands, "a key has a name and expires where that was wished")
 TEST_CASE_METHOD(Commands, "a key that has expired is shown as such") {
   (void)run({"org", "create", "acme"});
   CHECK(run({"key", "create", "--org", "acme", "--expires", "1s"}).exit_code == 0);
-  CHECK(testing::eventually(
-      [&] { return run({"key", "list", "--org", "acme"}).out.find("  expired 20") != std::string::npos; }));
+  CHECK(testing::eventually([&] {
+    return run({"key", "list", "--org", "acme"}).out.find("  expired 20") != std::string::npos;
+  }));
 }
 
 TEST_CASE_METHOD(Commands, "a key's name and time that make no sense are refused") {

@@ -12,7 +12,8 @@ namespace {
 const Time january = parse_rfc3339("2026-01-10T12:00:30Z").value();
 
 // An interval that is found below `enough`.
-std::optional<seconds> below(seconds enough, const char* expression, const char* timezone = "UTC", Time from = january) {
+std::optional<seconds> below(seconds enough, const char* expression, const char* timezone = "UTC",
+                             Time from = january) {
   return interval_below(enough, std::get<CronSchedule>(CronSchedule::make(expression, timezone)), from);
 }
 

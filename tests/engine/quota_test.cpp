@@ -10,11 +10,11 @@ namespace {
 
 struct QuotaFixture : EngineFixture {
   void limit(Server& server, const std::function<void(OrganizationLimits&)>& set) {
-    REQUIRE(server.storage().directory().change_organization(
-        principal.organization_id, [&](Organization& one) -> std::optional<AuditEntry> {
-          set(one.limits);
-          return std::nullopt;
-        }));
+    REQUIRE(server.storage().directory().change_organization(principal.organization_id,
+                                                             [&](Organization& one) -> std::optional<AuditEntry> {
+                                                               set(one.limits);
+                                                               return std::nullopt;
+                                                             }));
   }
   [[nodiscard]] std::vector<std::string> logged(Server& server) const {
     AuditQuery query;
@@ -36,7 +36,9 @@ TEST_CASE_METHOD(QuotaFixture, "a used-up quota refuses requests, skips cron occ
   REQUIRE(server.transport().wait_started(2));
   CHECK_THROWS_AS(create(server, task()), LimitExceeded);
   CHECK_THROWS_AS(server.engine().trigger_task(request(), tick.task.id,
-                                               [](const StartedRun&) { return StoredReply{202, ""}; }),
+                                               [](const StartedRun&) {
+                                                 return StoredReply{202, ""};
+                                               }),
                   LimitExceeded);
   for (int minute = 1; minute <= 3; ++minute) {
     clock.advance(1min);

@@ -78,8 +78,7 @@ TEST_CASE("a changed header value is told of, though not what it is") {
   TaskSpec after = some_task();
   after.headers[0].second = "Bearer secret-b";
   CHECK(changes(some_task(), after) ==
-        boost::json::parse(
-            R"({"headers":{"from":"Authorization, X-Trace","to":"Authorization, X-Trace"}})"));
+        boost::json::parse(R"({"headers":{"from":"Authorization, X-Trace","to":"Authorization, X-Trace"}})"));
 }
 
 TEST_CASE("a body is not copied into the audit log") {

@@ -15,8 +15,8 @@ struct AuditFixture : StorageFixture {
   }
   // Writes it with a change that is made for its sake.
   void written(const AuditEntry& audit) {
-    store().directory().create_key({next_id<KeyId>(), audit.organization_id, "pk_" + next_uuid().text(), {}, at(0s), {}, {}},
-                                   &audit);
+    store().directory().create_key(
+        {next_id<KeyId>(), audit.organization_id, "pk_" + next_uuid().text(), {}, at(0s), {}, {}}, &audit);
   }
   [[nodiscard]] AuditQuery all_of(OrganizationId organization) const {
     AuditQuery query;
@@ -196,9 +196,9 @@ TEST_CASE_METHOD(AuditFixture, "keys are logged with the change") {
 
 TEST_CASE_METHOD(AuditFixture, "an organisation that is not made is not logged") {
   const AuditEntry made = entry("organization.created", "x", at(5s));
-  CHECK_THROWS_AS(store().directory().create_organization({next_id<OrganizationId>(), "acme", {"whsec_x"}, at(5s), {}},
-                                                          &made),
-                  Conflict);
+  CHECK_THROWS_AS(
+      store().directory().create_organization({next_id<OrganizationId>(), "acme", {"whsec_x"}, at(5s), {}}, &made),
+      Conflict);
   CHECK(entries().empty());
 }
 

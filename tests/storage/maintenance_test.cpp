@@ -242,7 +242,8 @@ struct OwnRetentionFixture : UpkeepFixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(OwnRetentionFixture, "an organisation that keeps for longer loses nothing to the retention of others") {
+TEST_CASE_METHOD(OwnRetentionFixture,
+                 "an organisation that keeps for longer loses nothing to the retention of others") {
   keep_for(acme, 100 * day);
   const Claimed mine = finished(at(1s));
   const NewWork foreign = once(other, at(1s));
@@ -309,7 +310,8 @@ TEST_CASE_METHOD(OwnRetentionFixture, "a shorter retention never touches what is
   CHECK(claim_one(at(365 * day)).id == far.execution->id);
 }
 
-TEST_CASE_METHOD(OwnRetentionFixture, "what no week keeps is removed by the shorter retention, of this organisation alone") {
+TEST_CASE_METHOD(OwnRetentionFixture,
+                 "what no week keeps is removed by the shorter retention, of this organisation alone") {
   // Executions that end long after their making lie in no week.
   NewWork mine = once(acme, at(20 * day));
   NewWork foreign = once(other, at(20 * day));

@@ -49,8 +49,12 @@ struct QuotaFixture : StorageFixture {
   }
   std::vector<QuotaNotice> notices() {
     return store().quotas().take_notices([&](const QuotaNotice& notice) {
-      return AuditEntry{notice.organization_id, at(0s), "system",
-                        notice.level == QuotaNotice::Level::near ? "near" : "reached", "x", "y"};
+      return AuditEntry{notice.organization_id,
+                        at(0s),
+                        "system",
+                        notice.level == QuotaNotice::Level::near ? "near" : "reached",
+                        "x",
+                        "y"};
     });
   }
   std::vector<std::string> logged() {
@@ -95,7 +99,7 @@ TEST_CASE_METHOD(QuotaFixture, "a quota is used up by stored work, and what is b
 
 TEST_CASE_METHOD(QuotaFixture, "of a batch the first items that fit are taken") {
   quota(3);
-  const std::vector<NewWork> batch{once(acme, at(1s)), once(other, at(1s)), once(acme, at(1s)),
+  const std::vector<NewWork> batch{once(acme, at(1s)),   once(other, at(1s)),        once(acme, at(1s)),
                                    cron(acme, at(900s)), once(acme, at(1s), "mail"), once(acme, at(1s), "mail"),
                                    once(acme, at(1s))};
   CHECK(offer(batch) == Results{applied, applied, applied, applied, applied, exceeded, exceeded});
@@ -275,11 +279,10 @@ TEST_CASE_METHOD(QuotaFixture, "several servers tell of a quota once") {
   std::atomic<int> told{0};
   const auto ask = [&](Storage& store) {
     for (int i = 0; i < 10; ++i) {
-      told += static_cast<int>(store.quotas()
-                                   .take_notices([&](const QuotaNotice&) {
-                                     return AuditEntry{acme, at(0s), "system", "told", "x", "y"};
-                                   })
-                                   .size());
+      told += static_cast<int>(
+          store.quotas()
+              .take_notices([&](const QuotaNotice&) { return AuditEntry{acme, at(0s), "system", "told", "x", "y"}; })
+              .size());
     }
   };
   std::thread beside([&] { ask(*second); });
@@ -321,7 +324,8 @@ TEST_CASE_METHOD(QuotaFixture, "a quota is exact under many threads of several i
         } else if (number % 3 == 1) {
           std::vector<NewWork> batch;
           for (int item = 0; item < 5; ++item) {
-            batch.push_back(once(item % 2 == 0 ? acme : other, at(1s), item == 4 ? std::optional<std::string>("q") : std::nullopt));
+            batch.push_back(
+                once(item % 2 == 0 ? acme : other, at(1s), item == 4 ? std::optional<std::string>("q") : std::nullopt));
           }
           const auto outcomes = mine.work().insert(node, batch);
           for (std::size_t item = 0; item < batch.size(); ++item) {
@@ -332,8 +336,8 @@ TEST_CASE_METHOD(QuotaFixture, "a quota is exact under many threads of several i
           const NewWork& tick = ticks[number / 3];
           const Time due = at(10s + seconds{i});
           const auto id = next_id<ExecutionId>();
-          const ScheduleStep step{tick.task.id, acme, due,       tick.task.updated_at, {{id, id, 1, due}},
-                                  false,        due + 1s, std::nullopt};
+          const ScheduleStep step{tick.task.id,       acme,  due,      tick.task.updated_at,
+                                  {{id, id, 1, due}}, false, due + 1s, std::nullopt};
           const std::size_t made = mine.schedules().advance({&step, 1}).at(0);
           note(made == 1 ? applied : exceeded);
         }
@@ -365,8 +369,7 @@ TEST_CASE_METHOD(QuotaFixture, "max_tasks bounds the cron tasks that are there, 
   CHECK(offer(once(acme, at(1s))) == applied);
   CHECK(offer(cron(other, at(900s))) == applied);
   CHECK(tasks().remove(write(second, at(1s))).result == applied);
-  CHECK(offer({cron(acme, at(900s)), once(acme, at(1s)), cron(acme, at(900s))}) ==
-        Results{applied, applied, exceeded});
+  CHECK(offer({cron(acme, at(900s)), once(acme, at(1s)), cron(acme, at(900s))}) == Results{applied, applied, exceeded});
   limit([](OrganizationLimits& limits) { limits.max_tasks = 1; });
   CHECK(offer(cron(acme, at(900s))) == exceeded);
   limit([](OrganizationLimits& limits) { limits.max_tasks.reset(); });

@@ -247,7 +247,8 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
            "SEARCH quotas USING PRIMARY KEY (organization_id=?)",
            "SEARCH tasks USING COVERING INDEX tasks_recurring (organization_id=?)",
            "SEARCH audit_entries USING INDEX audit_entries_listed (organization_id=? AND (at,id)<(?,?))",
-           "SEARCH audit_entries USING INDEX audit_entries_of_action (organization_id=? AND action=? AND (at,id)<(?,?))",
+           "SEARCH audit_entries USING INDEX audit_entries_of_action (organization_id=? AND action=? AND "
+           "(at,id)<(?,?))",
            "SEARCH audit_entries USING INDEX audit_entries_of_subject "
            "(organization_id=? AND subject=? AND (at,id)<(?,?))",
            "SEARCH audit_entries USING COVERING INDEX audit_entries_by_age (at<?)",
