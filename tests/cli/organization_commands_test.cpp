@@ -8,6 +8,7 @@
 
 using namespace punctual;
 using Catch::Contains;
+using Catch::Generators::as;
 using testing::lines_of;
 using testing::TemporaryFolder;
 
@@ -143,9 +144,9 @@ TEST_CASE_METHOD(Commands, "limits of an organisation are set, shown and taken a
 
 TEST_CASE_METHOD(Commands, "a limit that makes no sense is refused, and none of its command is set") {
   REQUIRE(run({"org", "create", "acme"}).exit_code == 0);
-  const std::string bad =
-      GENERATE("max_concurrent=0", "max_concurrent=many", "max_concurrent=", "max_tasks=-1", "monthly_executions=1.5",
-               "retention=10m", "retention=soon", "min_cron_interval=500ms", "colour=red", "max_tasks");
+  const std::string bad = GENERATE(as<std::string>{}, "max_concurrent=0", "max_concurrent=many",
+                                   "max_concurrent=", "max_tasks=-1", "monthly_executions=1.5", "retention=10m",
+                                   "retention=soon", "min_cron_interval=500ms", "colour=red", "max_tasks");
   const auto refused = run({"org", "set", "acme", "max_concurrent=3", bad});
   CHECK(refused.exit_code == 2);
   CHECK(lines_of(refused.err).size() == 1);

@@ -30,9 +30,9 @@ struct AuditFixture : StorageFixture {
     for (const AuditRecord& one : page.items) out.push_back(one.entry.subject);
     return out;
   }
-  [[nodiscard]] TaskWrite logged(TaskWrite write, const AuditEntry& audit) const {
-    write.audit = &audit;
-    return write;
+  [[nodiscard]] TaskWrite logged(TaskWrite wish, const AuditEntry& audit) const {
+    wish.audit = &audit;
+    return wish;
   }
 };
 
