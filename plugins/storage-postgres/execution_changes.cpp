@@ -5,9 +5,11 @@
 #include "functions.hpp"
 #include "hot_path.hpp"
 #include "live_executions.hpp"
+#include "monthly_quotas.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
 #include "stored_text.hpp"
+#include "undone.hpp"
 
 namespace punctual::postgres {
 
@@ -172,7 +174,8 @@ std::size_t add_runs(Session& session, OrganizationId organization, std::span<co
   return static_cast<std::size_t>(session.run(sql, parameters).get<std::int64_t>(0, 0));
 }
 
-// $1 to $6: the organisation, since, until, the queue, how many, and the statuses.
+// $1 to $7: the organisation, since, until, the queue, how many, the statuses, and since when what has ended is kept; $8 the
+// task.
 const std::string of_organization = R"sql(
     select picked.id, picked.task_id
     from unnest($6::text[]) as wanted (status)
@@ -188,6 +191,7 @@ const std::string of_organization = R"sql(
         and executions.scheduled_for >= $2
         and executions.scheduled_for < $3
         and ($4::text is null or executions.queue = $4)
+        and ($7::timestamptz is null or executions.finished_at >= $7)
       order by executions.scheduled_for, executions.id
       limit $5
       for no key update of executions skip locked) picked
@@ -197,13 +201,14 @@ const std::string of_organization = R"sql(
 const std::string of_task = R"sql(
     select id, task_id
     from executions
-    where task_id = $7
+    where task_id = $8
       and organization_id = $1
       and status::text = any ($6)
       and not followed
       and scheduled_for >= $2
       and scheduled_for < $3
       and ($4::text is null or queue = $4)
+      and ($7::timestamptz is null or finished_at >= $7)
     order by scheduled_for, id
     limit $5
     for no key update skip locked)sql";
@@ -230,6 +235,7 @@ ExecutionWriteOutcome cancel_execution(Session& session, const TaskWrite& write,
     found->execution.finished_at = write.now;
   }
   outcome.execution = std::move(found->execution);
+  write_audit(session, write.audit);
   const StoredReply made = reply(*outcome.execution);
   if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
   return outcome;
@@ -238,6 +244,7 @@ ExecutionWriteOutcome cancel_execution(Session& session, const TaskWrite& write,
 ExecutionWriteOutcome retry_execution(Session& session, const TaskWrite& write, ExecutionId id,
                                       const NewExecution& run) {
   if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  const auto left = lock_quota(session, write.organization_id, write.now);
   const auto found = find(session, write.organization_id, id);
   if (!found) return refused(session, write, WriteResult::not_found);
   if (!has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
@@ -247,6 +254,9 @@ ExecutionWriteOutcome retry_execution(Session& session, const TaskWrite& write, 
   if (add_runs(session, write.organization_id, {&one, 1}, {&run.id, 1}, run.scheduled_for) == 0) {
     return refused(session, write, WriteResult::conflict, found->execution);
   }
+  if (left == 0u) throw Undone(WriteResult::limit_exceeded);
+  if (left) (void)take_quota(session, write.organization_id, write.now, 1);
+  write_audit(session, write.audit);
   ExecutionWriteOutcome outcome;
   outcome.execution = found->execution;
   return outcome;
@@ -258,6 +268,7 @@ std::vector<Retriable> lock_retriable(Session& session, OrganizationId organizat
   Parameters parameters(organization, filter.since.value_or(Time::min()), filter.until.value_or(Time::max()),
                         filter.queue, limit);
   parameters.add_each(filter.statuses, [](ExecutionStatus status) { return status; });
+  parameters.add(filter.kept_since);
   if (filter.task_id) parameters.add(*filter.task_id);
   const Rows rows = session.run(filter.task_id ? of_task : of_organization, parameters);
   std::vector<Retriable> out(rows.size());
@@ -268,6 +279,29 @@ std::vector<Retriable> lock_retriable(Session& session, OrganizationId organizat
   }
   return out;
 }
+
+namespace {
+
+ExecutionWriteOutcome retry_executions(Session& session, const TaskWrite& write, const RetryFilter& filter,
+                                       std::span<const ExecutionId> ids, Time due,
+                                       const std::function<StoredReply(std::size_t)>& reply) {
+  if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  const OrganizationId organization = write.organization_id;
+  const auto left = lock_quota(session, organization, write.now);
+  const std::size_t most = left ? std::min(*left, ids.size()) : ids.size();
+  // With no room it still matters whether there is one.
+  const auto retried = lock_retriable(session, organization, filter, left == 0u ? 1 : most);
+  if (left == 0u && !retried.empty()) return refused(session, write, WriteResult::limit_exceeded);
+  const std::size_t count =
+      retried.empty() ? 0 : add_runs(session, organization, retried, ids.first(retried.size()), due);
+  if (left && count > 0) (void)take_quota(session, organization, write.now, count);
+  const StoredReply made = reply(count);
+  if (count > 0) write_audit(session, write.audit);
+  if (write.idempotency) replace_reply(session, organization, write.idempotency->key, made);
+  return {};
+}
+
+}  // namespace
 
 ExecutionWriteOutcome PostgresExecutionChanges::cancel(const TaskWrite& write, ExecutionId id, ForeignClaim foreign,
                                                        const std::function<StoredReply(const Execution&)>& reply) {
@@ -288,23 +322,20 @@ std::vector<ExecutionId> PostgresExecutionChanges::cancelled_claims(NodeId node)
 }
 
 ExecutionWriteOutcome PostgresExecutionChanges::retry(const TaskWrite& write, ExecutionId id, const NewExecution& run) {
-  auto outcome = pool_.write([&](Session& session) { return retry_execution(session, write, id, run); });
-  floor_.lower(run.scheduled_for);
-  return outcome;
+  try {
+    auto outcome = pool_.write([&](Session& session) { return retry_execution(session, write, id, run); });
+    floor_.lower(run.scheduled_for);
+    return outcome;
+  } catch (const Undone& undone) {
+    return {undone.why.result, undone.why.replay, std::nullopt, {}};
+  }
 }
 
 ExecutionWriteOutcome PostgresExecutionChanges::retry_many(const TaskWrite& write, const RetryFilter& filter,
                                                            std::span<const ExecutionId> ids, Time due,
                                                            const std::function<StoredReply(std::size_t)>& reply) {
-  auto outcome = pool_.write([&](Session& session) {
-    if (auto earlier = replayed(session, write)) return *std::move(earlier);
-    const auto retried = lock_retriable(session, write.organization_id, filter, ids.size());
-    const std::size_t count =
-        retried.empty() ? 0 : add_runs(session, write.organization_id, retried, ids.first(retried.size()), due);
-    const StoredReply made = reply(count);
-    if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
-    return ExecutionWriteOutcome{};
-  });
+  auto outcome =
+      pool_.write([&](Session& session) { return retry_executions(session, write, filter, ids, due, reply); });
   floor_.lower(due);
   return outcome;
 }

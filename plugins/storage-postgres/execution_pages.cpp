@@ -1,5 +1,7 @@
 #include "execution_pages.hpp"
 
+#include <initializer_list>
+
 #include "header_lines.hpp"
 #include "rows.hpp"
 #include "stored_text.hpp"
@@ -23,7 +25,7 @@ bool ended_without_success(ExecutionStatus status) {
 }
 
 // Every list has these parameters: $1 the organisation, $2 and $3 the upper bound, $4 the lower, $5 the status, $6 now, $7 the
-// queue, $8 how many rows, $9 how many to leave out.
+// queue, $8 how many rows, $9 how many to leave out; those of what is kept $10, since when.
 
 const std::string bounds = R"sql(
       and (scheduled_for, id) < ($2, $3)
@@ -44,17 +46,71 @@ const std::string with_status = R"sql(
 const std::string in_queue = R"sql(
       and ($7::text is null or queue = $7))sql";
 
-// Each half is read in order from the index, which has what was followed apart.
-std::string half_of_unsuccessful(const char* which) {
-  return "(" + execution_columns + R"sql(
+std::string all_of(const std::string& filters) {
+  return execution_columns + R"sql(
     from executions
-    where organization_id = $1
-      and status = $5::execution_status
-      and status in ('failed', 'timeout', 'missed', 'cancelled'))sql" +
-         which + bounds + in_queue + R"sql(
+    where organization_id = $1)sql" +
+         filters + in_order;
+}
+
+// A part of a list that is put together of several, each read in order from an index of its own.
+std::string part(const std::string& table, const std::string& filters) {
+  return "(" + execution_columns + R"sql(
+    from )sql" +
+         table + R"sql(
+    where organization_id = $1)sql" +
+         filters + R"sql(
     order by scheduled_for desc, id desc
     limit $8::bigint + $9))sql";
 }
+
+std::string put_together(std::initializer_list<std::string> parts) {
+  std::string sql;
+  for (const std::string& one : parts) sql += (sql.empty() ? "" : "\n    union all\n    ") + one;
+  return R"sql(
+    select *
+    from ()sql" +
+         sql + ") executions" + in_order;
+}
+
+const std::string keep = "executions_keep executions";
+const std::string weeks = "executions_weeks executions";
+
+// Where less is kept than lies in the leaves. What ended in time is in a leaf that began at most its width before, or in the
+// one that has no time: each is asked by itself, so that older leaves are not looked into.
+std::string kept_in_keep(const std::string& filters) {
+  return part(keep, filters + R"sql(
+      and (finished_at is null or finished_at >= $10))sql");
+}
+std::string kept_in_weeks(const std::string& filters) {
+  return part(weeks, filters + R"sql(
+      and (finished_at is null or finished_at >= $10)
+      and id >= id_floor($10 - interval '7 days'))sql");
+}
+std::string kept_of(const std::string& filters) {
+  return put_together({kept_in_keep(filters), kept_in_weeks(filters)});
+}
+
+const std::string of_any = bounds + with_status + in_queue;
+std::string of_task(const std::string& place) {
+  return R"sql(
+      and task_id = )sql" +
+         place + bounds + with_status + in_queue;
+}
+const std::string of_queue = R"sql(
+      and queue = $7)sql" + bounds +
+                             with_status;
+// The index has what was followed apart.
+std::string unsuccessful(const char* which) {
+  return R"sql(
+      and status = $5::execution_status
+      and status in ('failed', 'timeout', 'missed', 'cancelled'))sql" +
+         (which + bounds) + in_queue;
+}
+const std::string last_of_run = unsuccessful(R"sql(
+      and not followed)sql");
+const std::string followed = unsuccessful(R"sql(
+      and followed)sql");
 
 // What is claimed is no more than the servers can hold; it is looked through whole. A lease is not ended before its claims.
 const std::string claimed = R"sql(
@@ -64,68 +120,40 @@ const std::string claimed = R"sql(
     where status = 'running'
       and node_id = any (array(select nodes.id from nodes))))sql";
 
+const std::string of_claimed = R"sql(
+    select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
+      duration_ms, error_message
+    from claimed
+    where organization_id = $1)sql" +
+                               bounds + with_status + in_queue;
+
 }  // namespace
 
-const std::string page_of_executions = execution_columns + R"sql(
-    from executions
-    where organization_id = $1)sql" + bounds +
-                                       with_status + in_queue + in_order;
+const std::string page_of_executions = all_of(of_any);
+const std::string page_of_executions_of_task = all_of(of_task("$10"));
+const std::string page_of_executions_of_queue = all_of(of_queue);
+const std::string page_of_unsuccessful_executions =
+    put_together({part("executions", last_of_run), part("executions", followed)});
 
-const std::string page_of_executions_of_task = execution_columns + R"sql(
-    from executions
-    where task_id = $10
-      and organization_id = $1)sql" + bounds + with_status +
-                                               in_queue + in_order;
+const std::string page_of_kept_executions = kept_of(of_any);
+const std::string page_of_kept_executions_of_task = kept_of(of_task("$11"));
+const std::string page_of_kept_executions_of_queue = kept_of(of_queue);
+const std::string page_of_kept_unsuccessful_executions = put_together(
+    {kept_in_keep(last_of_run), kept_in_weeks(last_of_run), kept_in_keep(followed), kept_in_weeks(followed)});
 
-const std::string page_of_executions_of_queue = execution_columns + R"sql(
-    from executions
-    where organization_id = $1
-      and queue = $7)sql" + bounds + with_status +
-                                                in_order;
+// What has not ended is kept in any case.
+const std::string page_of_running_executions = claimed + of_claimed + in_order;
 
-const std::string page_of_unsuccessful_executions = R"sql(
-    select *
-    from ()sql" + half_of_unsuccessful(R"sql(
-      and not followed)sql") + R"sql(
-    union all
-    )sql" + half_of_unsuccessful(R"sql(
-      and followed)sql") + ") executions" + in_order;
-
-const std::string page_of_running_executions = claimed + R"sql(
-    select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
-      duration_ms, error_message
-    from claimed
-    where organization_id = $1)sql" + bounds + with_status +
-                                               in_queue + in_order;
-
-const std::string page_of_pending_executions = claimed + R"sql(
-    select *
-    from (()sql" + execution_columns + R"sql(
-    from executions_keep executions
-    where organization_id = $1
+const std::string page_of_pending_executions = claimed + put_together({part(keep, R"sql(
       and status = 'pending'
       and queue is null
-      and $7::text is null)sql" + bounds + R"sql(
-    order by scheduled_for desc, id desc
-    limit $8::bigint + $9)
-    union all
-    ()sql" + execution_columns + R"sql(
-    from executions_keep executions
-    where organization_id = $1
+      and $7::text is null)sql" + bounds),
+                                                                       part(keep, R"sql(
       and status = 'pending'
-      and queue is not null)sql" + bounds + in_queue +
-                                               R"sql(
+      and queue is not null)sql" + bounds + in_queue),
+                                                                       "(" + of_claimed + R"sql(
     order by scheduled_for desc, id desc
-    limit $8::bigint + $9)
-    union all
-    (
-    select id, task_id, organization_id, run_id, attempt, status, scheduled_for, started_at, finished_at, status_code,
-      duration_ms, error_message
-    from claimed
-    where organization_id = $1)sql" + bounds + with_status +
-                                               in_queue + R"sql(
-    order by scheduled_for desc, id desc
-    limit $8::bigint + $9)) executions)sql" + in_order;
+    limit $8::bigint + $9))sql"});
 
 std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
   // What has not been sent yet would be sent as the task says now.
@@ -146,14 +174,19 @@ std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId o
   detail.request_url = rows.get<std::string>(0, execution_column_count + 3);
   return detail;
 }
+
 namespace {
 
 const std::string& page_for(const ExecutionQuery& query) {
-  if (query.task_id) return page_of_executions_of_task;
+  const bool kept = query.kept_since.has_value();
+  if (query.task_id) return kept ? page_of_kept_executions_of_task : page_of_executions_of_task;
   if (query.status == ExecutionStatus::pending) return page_of_pending_executions;
   if (query.status == ExecutionStatus::running) return page_of_running_executions;
-  if (query.status && ended_without_success(*query.status)) return page_of_unsuccessful_executions;
-  return query.queue ? page_of_executions_of_queue : page_of_executions;
+  if (query.status && ended_without_success(*query.status)) {
+    return kept ? page_of_kept_unsuccessful_executions : page_of_unsuccessful_executions;
+  }
+  if (query.queue) return kept ? page_of_kept_executions_of_queue : page_of_executions_of_queue;
+  return kept ? page_of_kept_executions : page_of_executions;
 }
 
 }  // namespace
@@ -163,8 +196,13 @@ Page<Execution> list_executions(Session& session, const ExecutionQuery& query) {
   const ExecutionCursor bound = upper_bound(query);
   Parameters parameters(query.organization_id, bound.scheduled_for, bound.id, query.since.value_or(Time::min()),
                         query.status, query.now, query.queue, query.limit + 1, query.after ? 0 : query.offset);
+  // What has not ended is not asked since when: nothing is left out of it.
+  const std::string& sql = page_for(query);
+  if (query.kept_since && &sql != &page_of_pending_executions && &sql != &page_of_running_executions) {
+    parameters.add(*query.kept_since);
+  }
   if (query.task_id) parameters.add(*query.task_id);
-  const Rows rows = session.run(page_for(query), parameters);
+  const Rows rows = session.run(sql, parameters);
   Page<Execution> page;
   for (std::size_t row = 0; row < rows.size(); ++row) page.items.push_back(execution_from(rows, row));
   page.has_more = page.items.size() > query.limit;

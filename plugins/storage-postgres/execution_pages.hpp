@@ -19,5 +19,9 @@ extern const std::string page_of_executions_of_queue;
 extern const std::string page_of_unsuccessful_executions;
 extern const std::string page_of_running_executions;
 extern const std::string page_of_pending_executions;
+extern const std::string page_of_kept_executions;
+extern const std::string page_of_kept_executions_of_task;
+extern const std::string page_of_kept_executions_of_queue;
+extern const std::string page_of_kept_unsuccessful_executions;
 
 }  // namespace punctual::postgres

@@ -7,6 +7,7 @@
 
 namespace punctual::postgres {
 
+extern const std::string quota_functions;
 extern const std::string insert_work_function;
 extern const std::string claim_work_function;
 extern const std::string settle_work_function;
@@ -15,9 +16,9 @@ extern const std::string retry_executions_function;
 extern const std::string claim_messages_function;
 
 // In the order in which they must be made.
-[[nodiscard]] inline std::array<const std::string*, 6> hot_path_functions() {
-  return {&end_claims_function, &insert_work_function, &claim_work_function, &settle_work_function,
-          &retry_executions_function, &claim_messages_function};
+[[nodiscard]] inline std::array<const std::string*, 7> hot_path_functions() {
+  return {&end_claims_function,  &quota_functions,           &insert_work_function,   &claim_work_function,
+          &settle_work_function, &retry_executions_function, &claim_messages_function};
 }
 
 }  // namespace punctual::postgres

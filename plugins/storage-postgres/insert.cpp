@@ -7,6 +7,7 @@ namespace punctual::postgres {
 // What a batch becomes:
 // - Work whose task is there already was stored by an earlier call whose answer was lost: it is left as it is.
 // - Of an idempotency key only the first use is stored; the others are told what that one answered.
+// - What is beyond a limit of its organisation is refused, with the place that its key had taken.
 // - A claim counts only while the lease holds, of work without a queue, in an organisation without a cap.
 // Rows are returned for what did not go as wished: (item, result, status, body, claimed).
 const std::string insert_work_function = R"sql(
@@ -29,6 +30,7 @@ declare
   v_lower uuid;
   v_upper uuid;
   v_losers bigint[] := '{}';
+  v_over bigint[];
   v_found bigint;
   v_claims bigint;
 begin
@@ -80,6 +82,29 @@ begin
       if v_found < cardinality(v_losers) then
         raise serialization_failure using message = 'a stored reply expired while it was looked for';
       end if;
+    end if;
+  end if;
+
+  if 'cron' = any (t_type) or exists (select from quotas where organization_id = any (t_organization)) then
+    v_over := over_limits(v_losers, t_id, t_organization, t_inserted, t_type, e_id);
+    if cardinality(v_over) > 0 then
+      -- An item that was to repeat one of them is not a repetition any more: they are stored one by one.
+      if exists (
+        select
+        from unnest(v_over) as refused (ord)
+        join unnest(v_losers) as loser (ord) on t_organization[loser.ord] = t_organization[refused.ord]
+          and k_key[loser.ord] = k_key[refused.ord])
+      then
+        raise check_violation using message = 'a limit refuses what another item of the batch repeats';
+      end if;
+      delete from replies
+      using unnest(v_over) as refused (ord)
+      where replies.organization_id = t_organization[refused.ord]
+        and replies.key = k_key[refused.ord];
+      return query
+        select refused.ord, 'limit_exceeded', null::integer, null::text, false
+        from unnest(v_over) as refused (ord);
+      v_losers := v_losers || v_over;
     end if;
   end if;
 
@@ -258,6 +283,7 @@ void add_keys(Parameters& parameters, std::span<const NewWork> batch) {
 
 WriteResult result_named(std::string_view name) {
   if (name == "replayed") return WriteResult::replayed;
+  if (name == "limit_exceeded") return WriteResult::limit_exceeded;
   return name == "key_reused" ? WriteResult::key_reused : WriteResult::applied;
 }
 

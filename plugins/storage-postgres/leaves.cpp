@@ -154,6 +154,14 @@ void drop_leaf(SessionPool& pool, const Leaf& leaf, Time cutoff) {
   });
 }
 
+// That of the organisation that keeps what has ended for the longest.
+milliseconds longest_retention(SessionPool& pool, const Upkeep& upkeep) {
+  static const std::string sql = "select max(retention_s) from organizations";
+  const auto longest =
+      pool.read([](Session& session) { return session.run(sql).get<std::optional<std::int64_t>>(0, 0); });
+  return std::max(upkeep.retention, milliseconds{seconds{longest.value_or(0)}});
+}
+
 void note(UpkeepReport& report, std::size_t count, const std::string& what) {
   if (count > 0) report.done.push_back("deleted " + std::to_string(count) + " " + what);
 }
@@ -179,7 +187,7 @@ UpkeepReport tend_leaves(SessionPool& pool, const Upkeep& upkeep) {
       report.deferred.push_back(std::string("no new leaf could be made: ") + problem.what());
     }
   }
-  const Time cutoff = upkeep.now - upkeep.retention;
+  const Time cutoff = upkeep.now - longest_retention(pool, upkeep);
   for (const Leaf& leaf : there) {
     // An execution may end up to a leaf's width after its id and still lie in the leaf of its id.
     if (leaf.until + leaf_width >= cutoff) break;
@@ -198,33 +206,46 @@ UpkeepReport clear_keep(SessionPool& pool, const Upkeep& upkeep, std::size_t lim
   static const std::string executions = R"sql(
     delete from executions_keep
     where id = any (array(
-      select id
+      select executions_keep.id
       from executions_keep
+      join organizations on organizations.id = executions_keep.organization_id
       where finished_at is not null
         and finished_at < $1
+        and finished_at < coalesce($2::timestamptz - organizations.retention_s * interval '1 second', $3)
       order by finished_at
-      limit $2
-      for update skip locked)))sql";
+      limit $4
+      for update of executions_keep skip locked)))sql";
   static const std::string tasks = R"sql(
     delete from tasks_keep
     where id = any (array(
-      select id
+      select tasks_keep.id
       from tasks_keep
+      join organizations on organizations.id = tasks_keep.organization_id
       where (deleted_at is not null or (schedule_type = 'once' and next_run_at is null))
         and coalesce(deleted_at, last_execution_at) < $1
+        and coalesce(deleted_at, last_execution_at)
+          < coalesce($2::timestamptz - organizations.retention_s * interval '1 second', $3)
         and not exists (
           select
           from executions
           where executions.task_id = tasks_keep.id
             and executions.finished_at is null)
       order by coalesce(deleted_at, last_execution_at)
-      limit $2
-      for update skip locked)))sql";
+      limit $4
+      for update of tasks_keep skip locked)))sql";
+  // Nothing that ended after `latest` is over for anybody.
+  static const std::string shortest = "select min(retention_s) from organizations";
   const Time cutoff = upkeep.now - upkeep.retention;
   UpkeepReport report;
-  note(report, pool.write([&](Session& session) { return session.run(executions, cutoff, limit).changed(); }),
-       "old executions");
-  note(report, pool.write([&](Session& session) { return session.run(tasks, cutoff, limit).changed(); }), "old tasks");
+  const auto clear = [&](const std::string& sql) {
+    return pool.write([&](Session& session) {
+      const auto least = session.run(shortest).get<std::optional<std::int64_t>>(0, 0);
+      const Time latest = least ? std::max(cutoff, Time{upkeep.now - seconds{*least}}) : cutoff;
+      return session.run(sql, latest, upkeep.now, cutoff, limit).changed();
+    });
+  };
+  note(report, clear(executions), "old executions");
+  note(report, clear(tasks), "old tasks");
   return report;
 }
 

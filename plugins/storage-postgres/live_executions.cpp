@@ -4,7 +4,6 @@
 #include <set>
 
 #include "sql_errors.hpp"
-#include "stored_text.hpp"
 
 namespace punctual::postgres {
 
@@ -183,14 +182,6 @@ void refresh_next_run(Session& session, TaskId task) {
     where id = $1
       and schedule_type = 'once')sql";
   (void)session.run(sql, task);
-}
-
-void write_audit(Session& session, const AuditEntry& entry) {
-  static const std::string sql = R"sql(
-    insert into audit_entries (organization_id, at, actor, action, subject, detail)
-    values ($1, $2, $3, $4, $5, $6))sql";
-  (void)session.run(sql, entry.organization_id, entry.at, storable(entry.actor), storable(entry.action),
-                    storable(entry.subject), storable(entry.detail));
 }
 
 }  // namespace punctual::postgres

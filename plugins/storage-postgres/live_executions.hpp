@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit_log.hpp"
 #include "punctual/storage.hpp"
 #include "session.hpp"
 
@@ -69,7 +70,5 @@ void lower_line(Session& session, OrganizationId organization, const std::option
 
 // Makes next_run_at of a one-time task the due time of its first pending execution, null when none is pending.
 void refresh_next_run(Session& session, TaskId task);
-
-void write_audit(Session& session, const AuditEntry& entry);
 
 }  // namespace punctual::postgres

@@ -93,6 +93,8 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       execution_changes_(work_pool_, floor_),
       schedules_(work_pool_, floor_),
       directory_(work_pool_),
+      audit_(page_pool_, upkeep_pool_),
+      quotas_(work_pool_),
       maintenance_(upkeep_pool_, options.session),
       hosts_(work_pool_, floor_) {}
 

@@ -1,10 +1,12 @@
 // Storage on Postgres: one instance with its connections. See punctual/storage.hpp for what each role does.
 #pragma once
 
+#include "audit_log.hpp"
 #include "directory.hpp"
 #include "execution_changes.hpp"
 #include "host_states.hpp"
 #include "leases.hpp"
+#include "monthly_quotas.hpp"
 #include "outbox.hpp"
 #include "punctual/host.hpp"
 #include "queue_store.hpp"
@@ -44,6 +46,8 @@ class PostgresStore final : public Storage {
   [[nodiscard]] ExecutionChanges& execution_changes() noexcept override { return execution_changes_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
+  [[nodiscard]] AuditLog& audit() noexcept override { return audit_; }
+  [[nodiscard]] Quotas& quotas() noexcept override { return quotas_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
   [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
 
@@ -72,6 +76,8 @@ class PostgresStore final : public Storage {
   PostgresExecutionChanges execution_changes_;
   PostgresSchedules schedules_;
   PostgresDirectory directory_;
+  PostgresAuditLog audit_;
+  PostgresQuotas quotas_;
   PostgresMaintenance maintenance_;
   PostgresHostStates hosts_;
 };

@@ -4,8 +4,10 @@
 #include <map>
 #include <numeric>
 
+#include "audit_log.hpp"
 #include "hot_path.hpp"
 #include "replies.hpp"
+#include "sql_errors.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -42,12 +44,36 @@ void count_live(Session& session, OrganizationId organization, Queue& queue) {
 }
 
 void set_paused(Session& session, const TaskWrite& write, std::string_view name) {
+  // The line is locked in any case.
   static const std::string sql = R"sql(
-    insert into queues (organization_id, name, paused)
+    insert into queues as line (organization_id, name, paused)
     values ($1, $2, true)
     on conflict (organization_id, name) do update
-    set paused = true)sql";
-  (void)session.run(sql, write.organization_id, name);
+    set paused = true
+    where not line.paused)sql";
+  if (session.run(sql, write.organization_id, name).changed() > 0) write_audit(session, write.audit);
+}
+
+// What is set for a line, locked until the end of the transaction; nullopt: nothing is. There is such a line from now on.
+std::optional<Queue> lock_settings(Session& session, const TaskWrite& write, std::string_view name) {
+  static const std::string make = R"sql(
+    insert into queues (organization_id, name)
+    values ($1, $2)
+    on conflict do nothing)sql";
+  static const std::string lock = R"sql(
+    select paused, concurrency, rate, configured
+    from queues
+    where organization_id = $1
+      and name = $2
+    for update)sql";
+  (void)session.run(make, write.organization_id, name);
+  const Rows rows = session.run(lock, write.organization_id, name);
+  if (rows.empty()) throw Collision("a line was removed while it was being set");
+  RowReader row(rows, 0);
+  Queue queue;
+  queue.name = name;
+  read_settings(row, queue);
+  return row.next<bool>() ? std::optional(std::move(queue)) : std::nullopt;
 }
 
 Queue set_concurrency_and_rate(Session& session, const TaskWrite& write, std::string_view name,
@@ -220,9 +246,13 @@ TaskWriteOutcome PostgresQueueStore::change(const TaskWrite& write, std::string_
                                             const QueueReply& reply) {
   return pool_.write([&](Session& session) {
     if (auto earlier = replayed(session, write)) return *std::move(earlier);
+    const auto before = lock_settings(session, write, name);
     Queue queue = set_concurrency_and_rate(session, write, name, change);
     count_live(session, write.organization_id, queue);
-    const StoredReply made = reply(queue);
+    const StoredReply made = reply(before.value_or(Queue{}), queue);
+    if (!before || before->concurrency != queue.concurrency || before->rate != queue.rate) {
+      write_audit(session, write.audit);
+    }
     if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
     return TaskWriteOutcome{};
   });
@@ -242,6 +272,7 @@ TaskWriteOutcome PostgresQueueStore::forget(const TaskWrite& write, std::string_
     if (!was_set && !find_queue(session, write.organization_id, name)) {
       return refused(session, write, WriteResult::not_found);
     }
+    if (was_set) write_audit(session, write.audit);
     return TaskWriteOutcome{};
   });
 }
@@ -272,7 +303,7 @@ TaskWriteOutcome PostgresQueueStore::resume(const TaskWrite& write, std::string_
       and paused)sql";
   return pool_.write([&](Session& session) {
     if (auto earlier = replayed(session, write)) return *std::move(earlier);
-    (void)session.run(sql, write.organization_id, name, write.now);
+    if (session.run(sql, write.organization_id, name, write.now).changed() > 0) write_audit(session, write.audit);
     return TaskWriteOutcome{};
   });
 }

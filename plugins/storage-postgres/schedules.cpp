@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "live_executions.hpp"
+#include "monthly_quotas.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -27,11 +28,13 @@ std::optional<std::optional<std::string>> lock_queue_of(Session& session, const 
   return rows.get<std::optional<std::string>>(0, 0);
 }
 
-std::size_t insert_occurrences(Session& session, const ScheduleStep& step, const std::optional<std::string>& queue) {
+std::size_t insert_occurrences(Session& session, const ScheduleStep& step, const std::optional<std::string>& queue,
+                               bool limited) {
   std::size_t inserted = 0;
   for (const NewExecution& execution : step.executions) {
     // Asked anew for each: the one before makes the task live.
     if (step.skip_if_live && has_live_execution(session, step.task_id)) break;
+    if (limited && take_quota(session, step.organization_id, execution.scheduled_for, 1) == 0) continue;
     const PlacedExecution placed{execution, step.task_id, step.organization_id, queue, true};
     // Its place in a line is that of its time, whenever it is made.
     if (insert_pending(session, placed, Time::min())) ++inserted;
@@ -56,10 +59,10 @@ void write_next_run(Session& session, const ScheduleStep& step) {
   write_audit(session, *step.disable);
 }
 
-std::size_t take_step(Session& session, const ScheduleStep& step) {
+std::size_t take_step(Session& session, const ScheduleStep& step, bool limited) {
   const auto queue = lock_queue_of(session, step);
   if (!queue) return 0;
-  const std::size_t inserted = insert_occurrences(session, step, *queue);
+  const std::size_t inserted = insert_occurrences(session, step, *queue, limited);
   write_next_run(session, step);
   return inserted;
 }
@@ -106,9 +109,14 @@ std::vector<std::size_t> PostgresSchedules::advance(std::span<const ScheduleStep
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return steps[a].task_id < steps[b].task_id; });
+  std::vector<OrganizationId> organizations;
+  for (const ScheduleStep& step : steps) organizations.push_back(step.organization_id);
   auto inserted = pool_.write([&](Session& session) {
     std::vector<std::size_t> numbers(steps.size());
-    for (const std::size_t at : order) numbers[at] = take_step(session, steps[at]);
+    const auto limited = lock_quotas(session, organizations);
+    for (const std::size_t at : order) {
+      numbers[at] = take_step(session, steps[at], limited.contains(steps[at].organization_id));
+    }
     return numbers;
   });
   for (const ScheduleStep& step : steps) {

@@ -21,7 +21,11 @@ create table organizations (
   id uuid primary key,
   name text not null unique,
   signing_secrets text[] not null, -- newest first
-  inserted_at timestamptz not null
+  inserted_at timestamptz not null,
+  old_secret_until timestamptz, -- when the second secret ends
+  min_cron_interval_s bigint,
+  max_tasks bigint,
+  retention_s bigint
 );
 
 -- Organisations with a cap: how many of their executions run on all servers together.
@@ -38,7 +42,9 @@ create table api_keys (
   secret_hash bytea not null,
   inserted_at timestamptz not null,
   last_used_at timestamptz,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  expires_at timestamptz,
+  name text not null
 );
 
 create index api_keys_by_organization on api_keys (organization_id, inserted_at, id);
@@ -225,7 +231,8 @@ create table audit_entries (
   actor text not null,
   action text not null,
   subject text not null,
-  detail text not null
+  detail text not null,
+  changes text not null default '{}' -- JSON
 );
 
 -- The servers. beats counts heartbeats: that it has stood still is what shows a server to be dead, not a clock.
@@ -238,7 +245,7 @@ create table nodes (
   beat_at timestamptz not null default clock_timestamp() -- for people to read
 ) with (fillfactor = 20);
 
--- What a sync looks for.
+-- What a sync looks for, and what max_tasks counts.
 create index tasks_keep_cron_names on tasks_keep (organization_id, name)
   where schedule_type = 'cron' and deleted_at is null;
 
@@ -278,6 +285,20 @@ create table hosts (
 ) with (fillfactor = 50);
 
 create index hosts_due on hosts (next_at);
+
+-- Organisations with a monthly quota: how many runs have begun in the month. told: 1 near, 2 reached.
+create table quotas (
+  organization_id uuid primary key,
+  most bigint not null,
+  month timestamptz not null, -- its first instant
+  used bigint not null,
+  told integer not null default 0
+) with (fillfactor = 50);
+
+create index audit_entries_listed on audit_entries (organization_id, at, id);
+create index audit_entries_of_action on audit_entries (organization_id, action, at, id);
+create index audit_entries_of_subject on audit_entries (organization_id, subject, at, id);
+create index audit_entries_by_age on audit_entries (at);
 )sql";
 
 const std::array steps{&first_tables};

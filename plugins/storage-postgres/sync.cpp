@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "audit_log.hpp"
 #include "hot_path.hpp"
 #include "live_executions.hpp"
 #include "replies.hpp"
@@ -16,6 +17,17 @@ namespace {
 // Until the transaction ends no other sync of the organisation goes on.
 void lock_syncs(Session& session, OrganizationId organization) {
   static const std::string sql = "select pg_advisory_xact_lock(hashtextextended($1::text, 2))";
+  (void)session.run(sql, organization);
+}
+
+// Before tasks and lines: whoever stores a cron task has it before its line.
+void lock_limit(Session& session, OrganizationId organization) {
+  static const std::string sql = R"sql(
+    select
+    from organizations
+    where id = $1
+      and max_tasks is not null
+    for no key update)sql";
   (void)session.run(sql, organization);
 }
 
@@ -82,9 +94,11 @@ void update_each(Session& session, TaskWrite write, std::span<const TaskUpdate> 
 void create_all(Session& session, NodeId node, std::span<const NewWork> created) {
   if (created.empty()) return;
   try {
-    for (const InsertOutcome& item : insert_work(session, node, created)) {
+    const auto outcomes = insert_work(session, node, created);
+    for (const InsertOutcome& item : outcomes) {
       if (item.result != WriteResult::applied) throw Undone(item.result);
     }
+    write_audit(session, created, outcomes);
   } catch (const RowRefused&) {
     throw Undone(WriteResult::not_found);
   }
@@ -147,12 +161,14 @@ TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const Sync
       return {earlier->result, std::move(earlier->replay), {}};
     }
   }
+  lock_limit(session, write.organization_id);
   SyncPlan made = plan(read_base(session, write.organization_id, scope));
   lock_lines(session, write.organization_id, made);
   TaskWriteOutcome outcome;
   remove_all(session, each, made.removed, outcome.revoked);
   update_each(session, each, made.updated, outcome.revoked);
   create_all(session, write.node, made.created);
+  write_audit(session, made.audit);
   if (record) {
     IdempotencyRecord used = *record;
     used.reply = std::move(made.reply);

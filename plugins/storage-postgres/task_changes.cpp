@@ -6,6 +6,7 @@
 #include "header_lines.hpp"
 #include "hot_path.hpp"
 #include "live_executions.hpp"
+#include "monthly_quotas.hpp"
 #include "replies.hpp"
 #include "task_pages.hpp"
 
@@ -201,6 +202,7 @@ TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const Tas
   change_pending(session, write, change, own, *executions);
   write_task(session, change.task, next_run_after(*stored, change));
   refresh_next_run(session, write.task_id);
+  write_audit(session, write.audit);
   return outcome;
 }
 
@@ -209,6 +211,7 @@ TaskWriteOutcome remove_task(Session& session, const TaskWrite& write) {
   if (!lock_task(session, write.organization_id, write.task_id)) return refused(session, write, WriteResult::not_found);
   auto revoked = remove_tasks(session, write, {&write.task_id, 1});
   if (!revoked) return refused(session, write, WriteResult::held_elsewhere);
+  write_audit(session, write.audit);
   return {WriteResult::applied, std::nullopt, *std::move(revoked)};
 }
 
@@ -224,8 +227,11 @@ std::optional<std::vector<ClaimRef>> remove_tasks(Session& session, const TaskWr
 
 TaskWriteOutcome add_run(Session& session, const TaskWrite& write, const NewExecution& execution) {
   if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  const auto left = lock_quota(session, write.organization_id, write.now);
   const auto task = lock_task(session, write.organization_id, write.task_id);
   if (!task) return refused(session, write, WriteResult::not_found);
+  if (left == 0u) return refused(session, write, WriteResult::limit_exceeded);
+  if (left) (void)take_quota(session, write.organization_id, write.now, 1);
   (void)insert_pending(session, {execution, task->id, task->organization_id, task->spec.queue, false}, write.now);
   refresh_next_run(session, write.task_id);
   return {};
@@ -256,6 +262,7 @@ TaskWriteOutcome remove_queue(Session& session, const TaskWrite& write, std::str
   delete_tasks(session, tasks, write.now);
   hold_line(session, write, queue, std::nullopt);
   const StoredReply made = reply(tasks.size());
+  if (!tasks.empty()) write_audit(session, write.audit);
   if (write.idempotency) replace_reply(session, write.organization_id, write.idempotency->key, made);
   return outcome;
 }

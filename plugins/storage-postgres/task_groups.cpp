@@ -1,5 +1,6 @@
 #include "task_groups.hpp"
 
+#include "audit_log.hpp"
 #include "hot_path.hpp"
 #include "replies.hpp"
 #include "sync.hpp"
@@ -14,8 +15,9 @@ bool is_stored(Session& session, const NewWork& first) {
   return find_task(session, first.task.organization_id, first.task.id).has_value();
 }
 
+// `refused` is set when Undone is thrown for an item.
 GroupOutcome insert_group(Session& session, NodeId node, std::span<const NewWork> items,
-                          const std::optional<IdempotencyRecord>& idempotency) {
+                          const std::optional<IdempotencyRecord>& idempotency, std::size_t& refused) {
   if (idempotency && !is_stored(session, items.front())) {
     if (auto earlier = take_key(session, items.front().task.organization_id, *idempotency)) {
       return {earlier->result, std::move(earlier->replay), {}};
@@ -23,10 +25,13 @@ GroupOutcome insert_group(Session& session, NodeId node, std::span<const NewWork
   }
   GroupOutcome group;
   group.claimed.reserve(items.size());
-  for (const InsertOutcome& item : insert_work(session, node, items)) {
+  const auto outcomes = insert_work(session, node, items);
+  for (refused = 0; refused < items.size(); ++refused) {
+    const InsertOutcome& item = outcomes[refused];
     if (item.result != WriteResult::applied) throw Undone(item.result);
     group.claimed.push_back(item.claimed);
   }
+  write_audit(session, items, outcomes);
   return group;
 }
 
@@ -34,8 +39,9 @@ GroupOutcome insert_group(Session& session, NodeId node, std::span<const NewWork
 
 GroupOutcome PostgresTaskGroups::insert(NodeId node, std::span<const NewWork> items,
                                         const std::optional<IdempotencyRecord>& idempotency) {
+  std::size_t refused = 0;
   const auto once = [&] {
-    return pool_.write([&](Session& session) { return insert_group(session, node, items, idempotency); });
+    return pool_.write([&](Session& session) { return insert_group(session, node, items, idempotency, refused); });
   };
   GroupOutcome group;
   try {
@@ -48,7 +54,7 @@ GroupOutcome PostgresTaskGroups::insert(NodeId node, std::span<const NewWork> it
   } catch (const RowRefused&) {
     return {WriteResult::conflict, std::nullopt, {}};
   } catch (const Undone& undone) {
-    return {undone.why.result, undone.why.replay, {}};
+    return {undone.why.result, undone.why.replay, {}, refused};
   }
   for (const NewWork& work : items) {
     if (work.execution) floor_.lower(work.execution->scheduled_for);

@@ -16,8 +16,19 @@ constexpr std::size_t ways = 4;
 enum class Start : std::uint8_t { top, after_one_that_ran, top_of_those_that_did_not, after_one_that_did_not };
 constexpr std::size_t starts = 4;
 
-// $1 to $6 are the organisation and the filters, $7 and $8 how many rows and how many to leave out, $9 to $11 the cursor.
-std::string list_statement(Way way, Start start) {
+// Whether one-time tasks that were over long ago are left out: of an organisation that keeps for less time than lies in the
+// leaves.
+enum class Age : std::uint8_t { any, kept };
+constexpr std::size_t ages = 2;
+
+// What a list may have that is not kept: one-time tasks that have run.
+bool has_what_is_over(Way way, Start start) {
+  return way != Way::cron && (start == Start::top || start == Start::after_one_that_ran);
+}
+
+// $1 to $6 are the organisation and the filters, $7 and $8 how many rows and how many to leave out; behind these come the
+// cursor, and for Age::kept since when.
+std::string list_statement(Way way, Start start, Age age) {
   // Cron tasks are kept in one place.
   std::string sql = task_columns +
                     (way == Way::cron ? R"sql(
@@ -61,6 +72,11 @@ std::string list_statement(Way way, Start start) {
       and (inserted_at, id) < ($9, $10))sql";
       break;
   }
+  if (age == Age::kept) {
+    sql += R"sql(
+      and (schedule_type = 'cron' or next_run_at is not null or last_execution_at is null or last_execution_at >= )sql";
+    sql += start == Start::top ? "$9)" : "$12)";
+  }
   return sql + R"sql(
     order by last_execution_at desc nulls last, inserted_at desc, id desc
     limit $7
@@ -68,15 +84,19 @@ std::string list_statement(Way way, Start start) {
 }
 
 // A statement is known by the address of its text.
-const std::string& list_sql(Way way, Start start) {
+const std::string& list_sql(Way way, Start start, Age age) {
   static const auto all = [] {
-    std::array<std::array<std::string, starts>, ways> out;
+    std::array<std::array<std::array<std::string, ages>, starts>, ways> out;
     for (std::size_t w = 0; w < ways; ++w) {
-      for (std::size_t s = 0; s < starts; ++s) out[w][s] = list_statement(static_cast<Way>(w), static_cast<Start>(s));
+      for (std::size_t s = 0; s < starts; ++s) {
+        for (std::size_t a = 0; a < ages; ++a) {
+          out[w][s][a] = list_statement(static_cast<Way>(w), static_cast<Start>(s), static_cast<Age>(a));
+        }
+      }
     }
     return out;
   }();
-  return all[static_cast<std::size_t>(way)][static_cast<std::size_t>(start)];
+  return all[static_cast<std::size_t>(way)][static_cast<std::size_t>(start)][static_cast<std::size_t>(age)];
 }
 
 Way way_for(const TaskQuery& query) {
@@ -115,9 +135,18 @@ class TaskList {
 
   template <class... Cursor>
   void collect(Start start, std::size_t offset, const Cursor&... cursor) {
+    if (query_.kept_since && has_what_is_over(way_, start)) {
+      collect_from(list_sql(way_, start, Age::kept), offset, cursor..., *query_.kept_since);
+    } else {
+      collect_from(list_sql(way_, start, Age::any), offset, cursor...);
+    }
+  }
+
+  template <class... Further>
+  void collect_from(const std::string& sql, std::size_t offset, const Further&... further) {
     const Rows rows =
-        session_.run(list_sql(way_, start), query_.organization_id, query_.queue, query_.without_queue,
-                     query_.schedule_type, query_.status, query_.name_prefix, wanted(), offset, cursor...);
+        session_.run(sql, query_.organization_id, query_.queue, query_.without_queue, query_.schedule_type,
+                     query_.status, query_.name_prefix, wanted(), offset, further...);
     for (std::size_t row = 0; row < rows.size(); ++row) tasks_.push_back(task_from(rows, row));
   }
 
@@ -137,7 +166,9 @@ std::optional<Task> only(const Rows& rows) { return rows.empty() ? std::nullopt 
 
 }  // namespace
 
-const std::string& first_page_of_tasks(const TaskQuery& query) { return list_sql(way_for(query), Start::top); }
+const std::string& first_page_of_tasks(const TaskQuery& query) {
+  return list_sql(way_for(query), Start::top, Age::any);
+}
 
 std::optional<Task> find_task(Session& session, OrganizationId organization, TaskId id) {
   return only(session.run(one_task, id, organization));

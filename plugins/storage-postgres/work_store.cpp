@@ -1,7 +1,9 @@
 #include "work_store.hpp"
 
+#include <algorithm>
 #include <array>
 
+#include "audit_log.hpp"
 #include "hot_path.hpp"
 
 namespace punctual::postgres {
@@ -12,6 +14,18 @@ constexpr std::array<double, 12> call_bounds{0.0005, 0.001, 0.0025, 0.005, 0.01,
 Histogram& call_seconds(Metrics& metrics, const char* name) {
   return metrics.histogram("punctual_postgres_call_seconds", "Duration of one batch in the database, with its commit",
                            call_bounds, {{"call", name}});
+}
+
+// With what of it is to be in the audit log: a transaction instead of a single statement.
+std::vector<InsertOutcome> insert_logged(Session& session, NodeId node, std::span<const NewWork> batch) {
+  if (std::none_of(batch.begin(), batch.end(), [](const NewWork& work) { return work.audit.has_value(); })) {
+    return insert_work(session, node, batch);
+  }
+  Transaction transaction(session);
+  auto outcomes = insert_work(session, node, batch);
+  write_audit(session, batch, outcomes);
+  transaction.commit();
+  return outcomes;
 }
 
 }  // namespace
@@ -42,7 +56,7 @@ std::vector<InsertOutcome> PostgresWorkStore::insert(NodeId node, std::span<cons
   if (batch.empty()) return {};
   std::vector<InsertOutcome> outcomes;
   try {
-    outcomes = call(insert_seconds_, [&](Session& session) { return insert_work(session, node, batch); });
+    outcomes = call(insert_seconds_, [&](Session& session) { return insert_logged(session, node, batch); });
   } catch (const RowRefused&) {
     rerun_singly_.add();
     // One by one, a single one too: what refused it may have been an earlier call of its own that has committed meanwhile.
@@ -56,7 +70,7 @@ std::vector<InsertOutcome> PostgresWorkStore::insert(NodeId node, std::span<cons
 
 InsertOutcome PostgresWorkStore::insert_alone(NodeId node, const NewWork& work) {
   try {
-    return call(insert_seconds_, [&](Session& session) { return insert_work(session, node, {&work, 1}); }).front();
+    return call(insert_seconds_, [&](Session& session) { return insert_logged(session, node, {&work, 1}); }).front();
   } catch (const RowRefused&) {
     return {WriteResult::conflict, std::nullopt, false};
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "executions.hpp"
+#include "monthly_quotas.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
 #include "task_pages.hpp"
@@ -93,20 +94,18 @@ ExecutionWriteOutcome cancel_one(Connection& connection, const TaskWrite& write,
     execution.status = ExecutionStatus::cancelled;
     execution.finished_at = write.now;
   }
+  write_audit(connection, write.audit);
   keep_reply(connection, write, reply(execution));
   outcome.execution = std::move(execution);
   return outcome;
 }
 
-// False: its task is deleted.
-bool add_run(Connection& connection, LineChanges& lines, OrganizationId organization, ExecutionId of, TaskId task_id,
+void add_run(Connection& connection, LineChanges& lines, QuotaBook& quotas, const Task& task, ExecutionId of,
              const NewExecution& run) {
-  const auto task = find_task(connection, organization, task_id);
-  if (!task) return false;
-  (void)insert_execution(connection, lines, {task_id, organization, task->spec.queue}, run, Origin::request);
+  const ExecutionOwner owner{task.id, task.organization_id, task.spec.queue};
+  if (insert_execution(connection, lines, owner, run, Origin::request)) quotas.count(task.organization_id);
   mark_followed(connection, of);
-  refresh_next_run(connection, task_id);
-  return true;
+  refresh_next_run(connection, task.id);
 }
 
 ExecutionWriteOutcome retry_one(Connection& connection, const TaskWrite& write, ExecutionId id,
@@ -114,12 +113,19 @@ ExecutionWriteOutcome retry_one(Connection& connection, const TaskWrite& write, 
   if (auto earlier = replayed(connection, write)) return *std::move(earlier);
   auto found = find(connection, write.organization_id, id);
   if (!found) return {WriteResult::not_found, std::nullopt, std::nullopt, {}};
-  LineChanges lines(connection);
-  if (!has_ended(found->execution) ||
-      !add_run(connection, lines, write.organization_id, id, found->execution.task_id, run)) {
+  const auto task = find_task(connection, write.organization_id, found->execution.task_id);
+  if (!has_ended(found->execution) || !task) {
     return {WriteResult::conflict, std::nullopt, std::move(found->execution), {}};
   }
+  QuotaBook quotas(connection);
+  if (!quotas.has_room(write.organization_id, write.now)) {
+    return {WriteResult::limit_exceeded, std::nullopt, std::nullopt, {}};
+  }
+  LineChanges lines(connection);
+  add_run(connection, lines, quotas, *task, id, run);
   lines.refresh();
+  quotas.store();
+  write_audit(connection, write.audit);
   if (write.idempotency) keep_reply(connection, write, write.idempotency->reply);
   ExecutionWriteOutcome outcome;
   outcome.execution = std::move(found->execution);
@@ -134,7 +140,7 @@ struct Retriable {
   friend auto operator<=>(const Retriable&, const Retriable&) = default;
 };
 
-// ?1 to ?6: the organisation, the status, since, until, the queue, how many; ?7 the task.
+// ?1 to ?7: the organisation, the status, since, until, the queue, how many, since when what has ended is kept; ?8 the task.
 const std::string of_organization = R"sql(
     select scheduled_for, id, task_id
     from executions
@@ -145,6 +151,7 @@ const std::string of_organization = R"sql(
       and scheduled_for >= ?3
       and scheduled_for < ?4
       and (?5 is null or queue = ?5)
+      and (?7 is null or finished_at >= ?7)
       and exists (
         select 1
         from tasks
@@ -156,13 +163,14 @@ const std::string of_organization = R"sql(
 const std::string of_task = R"sql(
     select scheduled_for, id, task_id
     from executions
-    where task_id = ?7
+    where task_id = ?8
       and +organization_id = ?1
       and +status = ?2
       and followed = 0
       and scheduled_for >= ?3
       and scheduled_for < ?4
       and (?5 is null or queue = ?5)
+      and (?7 is null or finished_at >= ?7)
     order by scheduled_for, id
     limit ?6)sql";
 
@@ -172,7 +180,7 @@ std::vector<Retriable> retriable(Connection& connection, OrganizationId organiza
   const Time since = filter.since.value_or(Time::min());
   const Time until = filter.until.value_or(Time::max());
   const auto collect = [&](const std::string& sql, ExecutionStatus status, const auto&... task) {
-    Query rows(connection, sql, organization, status, since, until, filter.queue, limit, task...);
+    Query rows(connection, sql, organization, status, since, until, filter.queue, limit, filter.kept_since, task...);
     while (rows.next()) out.push_back({rows.get<Time>(0), rows.get<ExecutionId>(1), rows.get<TaskId>(2)});
   };
   for (const ExecutionStatus status : filter.statuses) {
@@ -220,13 +228,23 @@ ExecutionWriteOutcome SqliteExecutionChanges::retry_many(const TaskWrite& write,
   return writer_.write([&](Connection& connection) {
     if (auto earlier = replayed(connection, write)) return *std::move(earlier);
     LineChanges lines(connection);
+    QuotaBook quotas(connection);
     std::size_t count = 0;
     for (const Retriable& one : retriable(connection, write.organization_id, filter, ids.size())) {
-      const NewExecution run{ids[count], ids[count], 1, due};
-      if (add_run(connection, lines, write.organization_id, one.id, one.task_id, run)) ++count;
+      const auto task = find_task(connection, write.organization_id, one.task_id);
+      if (!task) continue;
+      if (!quotas.has_room(write.organization_id, write.now)) {
+        if (count == 0) return ExecutionWriteOutcome{WriteResult::limit_exceeded, std::nullopt, std::nullopt, {}};
+        break;
+      }
+      add_run(connection, lines, quotas, *task, one.id, {ids[count], ids[count], 1, due});
+      ++count;
     }
     lines.refresh();
-    keep_reply(connection, write, reply(count));
+    quotas.store();
+    const StoredReply made = reply(count);
+    if (count > 0) write_audit(connection, write.audit);
+    keep_reply(connection, write, made);
     return ExecutionWriteOutcome{};
   });
 }

@@ -26,11 +26,15 @@ bool ended_without_success(ExecutionStatus status) {
 }
 
 // Every list has these values: ?1 the organisation, ?2 and ?3 the upper bound, ?4 the lower, ?5 the status, ?6 now, ?7 the queue,
-// ?8 how many rows, ?9 how many to leave out.
+// ?8 how many rows, ?9 how many to leave out, ?10 since when what has ended is kept.
+
+const std::string is_kept = R"sql(
+      and (?10 is null or finished_at is null or finished_at >= ?10))sql";
 
 const std::string bounds = R"sql(
       and (scheduled_for, id) < (?2, ?3)
-      and scheduled_for >= ?4)sql";
+      and scheduled_for >= ?4)sql" +
+                           is_kept;
 
 const std::string in_order = R"sql(
     order by scheduled_for desc, id desc
@@ -86,7 +90,7 @@ class ExecutionList {
     static const std::string sql = select_execution + R"sql(
     from executions
     where +organization_id = ?1
-      and task_id = ?10)sql" + bounds +
+      and task_id = ?11)sql" + bounds +
                                    with_status + in_queue + in_order;
     collect(sql, *query_.task_id);
   }
@@ -120,8 +124,8 @@ class ExecutionList {
     where organization_id = ?1
       and status = 'running'
       and (+scheduled_for, +id) < (?2, ?3)
-      and +scheduled_for >= ?4)sql" + with_status +
-                                       in_queue + R"sql(
+      and +scheduled_for >= ?4)sql" + is_kept +
+                                       with_status + in_queue + R"sql(
     order by +scheduled_for desc, +id desc
     limit ?8
     offset ?9)sql";
@@ -182,7 +186,7 @@ class ExecutionList {
   template <class... Task>
   std::unique_ptr<Query> open(const std::string& sql, std::size_t limit, std::size_t offset, const Task&... task) {
     return std::make_unique<Query>(connection_, sql, query_.organization_id, bound_.scheduled_for, bound_.id, since_,
-                                   query_.status, query_.now, query_.queue, limit, offset, task...);
+                                   query_.status, query_.now, query_.queue, limit, offset, query_.kept_since, task...);
   }
 
   Connection& connection_;

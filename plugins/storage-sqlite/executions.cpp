@@ -154,12 +154,4 @@ void refresh_next_run(Connection& connection, TaskId task) {
       .run();
 }
 
-void write_audit(Connection& connection, const AuditEntry& entry) {
-  Query(connection, R"sql(
-    insert into audit_entries (organization_id, at, actor, action, subject, detail)
-    values (?1, ?2, ?3, ?4, ?5, ?6))sql",
-        entry.organization_id, entry.at, entry.actor, entry.action, entry.subject, entry.detail)
-      .run();
-}
-
 }  // namespace punctual::sqlite

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "audit_log.hpp"
 #include "connection.hpp"
 #include "lines.hpp"
 #include "punctual/storage.hpp"
@@ -67,7 +68,5 @@ void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status,
 
 // Makes next_run_at of a one-time task the due time of its first pending execution, null when none is pending.
 void refresh_next_run(Connection& connection, TaskId task);
-
-void write_audit(Connection& connection, const AuditEntry& entry);
 
 }  // namespace punctual::sqlite

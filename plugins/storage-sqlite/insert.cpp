@@ -1,6 +1,7 @@
 #include "errors.hpp"
 #include "executions.hpp"
 #include "hot_path.hpp"
+#include "monthly_quotas.hpp"
 #include "organization_terms.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
@@ -67,7 +68,30 @@ std::optional<BornClaim> claim_at_birth(TermsReader& terms, NodeId node, const N
   return BornClaim{node, *work.claim};
 }
 
-InsertOutcome insert_one(Connection& connection, LineChanges& lines, TermsReader& terms, NodeId node,
+bool has_room_for_schedule(Connection& connection, OrganizationId organization) {
+  return !Query(connection, R"sql(
+    select 1
+    from organizations
+    where id = ?1
+      and max_tasks <= (
+        select count(*)
+        from tasks
+        where organization_id = ?1
+          and schedule_type = 'cron'
+          and deleted_at is null))sql",
+                organization)
+              .next();
+}
+
+bool is_within_limits(Connection& connection, QuotaBook& quotas, const NewWork& work) {
+  const OrganizationId organization = work.task.organization_id;
+  if (work.task.spec.schedule_type == ScheduleType::cron && !has_room_for_schedule(connection, organization)) {
+    return false;
+  }
+  return !work.execution || quotas.has_room(organization, work.task.inserted_at);
+}
+
+InsertOutcome insert_one(Connection& connection, LineChanges& lines, TermsReader& terms, QuotaBook& quotas, NodeId node,
                          const NewWork& work) {
   const OrganizationId organization = work.task.organization_id;
   if (work.idempotency) {
@@ -76,6 +100,10 @@ InsertOutcome insert_one(Connection& connection, LineChanges& lines, TermsReader
     if (auto earlier = find_earlier_use(connection, organization, record.key, record.request, record.at)) {
       return {earlier->result, std::move(earlier->replay)};
     }
+  }
+  if (!is_within_limits(connection, quotas, work)) {
+    if (is_stored(connection, work.task.id)) return stored_before(connection, work);
+    return {WriteResult::limit_exceeded, std::nullopt};
   }
   if (!insert_task(connection, work.task)) return stored_before(connection, work);
   InsertOutcome outcome;
@@ -87,7 +115,9 @@ InsertOutcome insert_one(Connection& connection, LineChanges& lines, TermsReader
       return {WriteResult::conflict, std::nullopt};
     }
     outcome.claimed = claim.has_value();
+    quotas.count(organization);
   }
+  if (work.audit) write_audit(connection, *work.audit);
   if (work.idempotency) store_reply(connection, organization, *work.idempotency, work.idempotency->reply);
   return outcome;
 }
@@ -99,9 +129,10 @@ std::vector<InsertOutcome> insert_work(Connection& connection, NodeId node, std:
   outcomes.reserve(batch.size());
   LineChanges lines(connection);
   TermsReader terms(connection);
+  QuotaBook quotas(connection);
   for (const NewWork& work : batch) {
     try {
-      outcomes.push_back(insert_one(connection, lines, terms, node, work));
+      outcomes.push_back(insert_one(connection, lines, terms, quotas, node, work));
     } catch (const SQLite::Exception& problem) {
       // Only the first insert of an item, that of its task, meets a constraint, so nothing of the item is there.
       if (!is_constraint(problem)) throw;
@@ -109,6 +140,7 @@ std::vector<InsertOutcome> insert_work(Connection& connection, NodeId node, std:
     }
   }
   lines.refresh();
+  quotas.store();
   return outcomes;
 }
 

@@ -70,7 +70,7 @@ void keep_order(std::vector<Head>& heads) {
 std::optional<LineSettings> find_line_settings(Connection& connection, OrganizationId organization,
                                                std::string_view queue) {
   Query stored(connection, R"sql(
-    select paused, concurrency, rate, next_at
+    select paused, concurrency, rate, next_at, configured
     from queues
     where organization_id = ?1
       and name = ?2)sql",
@@ -81,6 +81,7 @@ std::optional<LineSettings> find_line_settings(Connection& connection, Organizat
   settings.concurrency = stored.get<int>(1);
   settings.rate = stored_queue_rate(stored.get<std::optional<std::string>>(2));
   settings.next_at = stored.get<std::optional<Time>>(3);
+  settings.configured = stored.get<bool>(4);
   return settings;
 }
 

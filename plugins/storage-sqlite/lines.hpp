@@ -20,6 +20,7 @@ struct LineSettings {
   int concurrency = 1;
   std::optional<QueueRate> rate;
   std::optional<Time> next_at;  // of its QueuePace
+  bool configured = false;      // a client has set concurrency and rate
 };
 [[nodiscard]] std::optional<LineSettings> find_line_settings(Connection& connection, OrganizationId organization,
                                                              std::string_view queue);

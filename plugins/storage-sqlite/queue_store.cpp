@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "audit_log.hpp"
 #include "executions.hpp"
 #include "replies.hpp"
 
@@ -160,9 +161,15 @@ TaskWriteOutcome SqliteQueueStore::change(const TaskWrite& write, std::string_vi
                                           const QueueReply& reply) {
   return writer_.write([&](Connection& connection) {
     if (auto earlier = replayed(connection, write)) return *std::move(earlier);
+    const auto before = find_line_settings(connection, write.organization_id, name);
     set_concurrency_and_rate(connection, write, name, change);
     look_again(connection, write, name);
-    return applied(connection, write, reply(find_queue(connection, write.organization_id, name).value()));
+    const Queue queue = find_queue(connection, write.organization_id, name).value();
+    const StoredReply made = reply(as_set(name, before.value_or(LineSettings{})), queue);
+    const bool was_so =
+        before && before->configured && before->concurrency == queue.concurrency && before->rate == queue.rate;
+    if (!was_so) write_audit(connection, write.audit);
+    return applied(connection, write, made);
   });
 }
 
@@ -172,12 +179,13 @@ TaskWriteOutcome SqliteQueueStore::forget(const TaskWrite& write, std::string_vi
     if (!find_queue(connection, write.organization_id, name)) {
       return TaskWriteOutcome{WriteResult::not_found, std::nullopt, {}};
     }
-    Query(connection, R"sql(
+    const bool was_set = Query(connection, R"sql(
       delete from queues
       where organization_id = ?1
         and name = ?2)sql",
-          write.organization_id, name)
-        .run();
+                               write.organization_id, name)
+                             .run() > 0;
+    if (was_set) write_audit(connection, write.audit);
     look_again(connection, write, name);
     return applied(connection, write);
   });
@@ -186,13 +194,15 @@ TaskWriteOutcome SqliteQueueStore::forget(const TaskWrite& write, std::string_vi
 PauseOutcome SqliteQueueStore::pause(const TaskWrite& write, std::string_view name) {
   return writer_.write([&](Connection& connection) {
     if (auto earlier = replayed(connection, write)) return PauseOutcome{*std::move(earlier), {}};
-    Query(connection, R"sql(
+    const bool is_new = Query(connection, R"sql(
       insert into queues (organization_id, name, configured, paused, concurrency)
       values (?1, ?2, 0, 1, 1)
       on conflict (organization_id, name) do update
-      set paused = 1)sql",
-          write.organization_id, name)
-        .run();
+      set paused = 1
+      where paused = 0)sql",
+                              write.organization_id, name)
+                            .run() > 0;
+    if (is_new) write_audit(connection, write.audit);
     look_again(connection, write, name);
     PauseOutcome out;
     out.write = applied(connection, write);
@@ -204,6 +214,8 @@ PauseOutcome SqliteQueueStore::pause(const TaskWrite& write, std::string_view na
 TaskWriteOutcome SqliteQueueStore::resume(const TaskWrite& write, std::string_view name) {
   return writer_.write([&](Connection& connection) {
     if (auto earlier = replayed(connection, write)) return *std::move(earlier);
+    const auto before = find_line_settings(connection, write.organization_id, name);
+    if (before && before->paused) write_audit(connection, write.audit);
     // A row that said nothing else is none any more.
     Query(connection, R"sql(
       delete from queues

@@ -1,6 +1,7 @@
 #include "schedules.hpp"
 
 #include "executions.hpp"
+#include "monthly_quotas.hpp"
 
 namespace punctual::sqlite {
 namespace {
@@ -47,14 +48,17 @@ std::optional<std::optional<std::string>> queue_of(Connection& connection, const
   return task.get<std::optional<std::string>>(0);
 }
 
-std::size_t insert_occurrences(Connection& connection, LineChanges& lines, const ScheduleStep& step,
+std::size_t insert_occurrences(Connection& connection, LineChanges& lines, QuotaBook& quotas, const ScheduleStep& step,
                                const std::optional<std::string>& queue) {
   std::size_t inserted = 0;
   for (const NewExecution& execution : step.executions) {
     // Asked anew for each: the one before makes the task live.
     if (step.skip_if_live && has_live_execution(connection, step.task_id)) break;
+    if (!quotas.has_room(step.organization_id, execution.scheduled_for)) continue;
     const ExecutionOwner owner{step.task_id, step.organization_id, queue};
-    if (insert_execution(connection, lines, owner, execution, Origin::schedule)) ++inserted;
+    if (!insert_execution(connection, lines, owner, execution, Origin::schedule)) continue;
+    quotas.count(step.organization_id);
+    ++inserted;
   }
   return inserted;
 }
@@ -78,10 +82,10 @@ void write_next_run(Connection& connection, const ScheduleStep& step) {
   write_audit(connection, *step.disable);
 }
 
-std::size_t take_step(Connection& connection, LineChanges& lines, const ScheduleStep& step) {
+std::size_t take_step(Connection& connection, LineChanges& lines, QuotaBook& quotas, const ScheduleStep& step) {
   const auto queue = queue_of(connection, step);
   if (!queue) return 0;
-  const std::size_t inserted = insert_occurrences(connection, lines, step, *queue);
+  const std::size_t inserted = insert_occurrences(connection, lines, quotas, step, *queue);
   write_next_run(connection, step);
   return inserted;
 }
@@ -97,8 +101,10 @@ std::vector<std::size_t> SqliteSchedules::advance(std::span<const ScheduleStep> 
     std::vector<std::size_t> inserted;
     inserted.reserve(steps.size());
     LineChanges lines(connection);
-    for (const ScheduleStep& step : steps) inserted.push_back(take_step(connection, lines, step));
+    QuotaBook quotas(connection);
+    for (const ScheduleStep& step : steps) inserted.push_back(take_step(connection, lines, quotas, step));
     lines.refresh();
+    quotas.store();
     return inserted;
   });
 }

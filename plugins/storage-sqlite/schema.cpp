@@ -14,7 +14,11 @@ create table organizations (
   id blob primary key not null,
   name text not null unique,
   signing_secrets text not null, -- JSON array, newest first
-  inserted_at integer not null
+  inserted_at integer not null,
+  old_secret_until integer, -- when the second secret ends
+  min_cron_interval_s integer,
+  max_tasks integer,
+  retention_s integer
 ) strict, without rowid;
 
 create table api_keys (
@@ -24,7 +28,9 @@ create table api_keys (
   secret_hash blob not null,
   inserted_at integer not null,
   last_used_at integer,
-  revoked_at integer
+  revoked_at integer,
+  expires_at integer,
+  name text not null
 ) strict, without rowid;
 
 create index api_keys_by_organization on api_keys (organization_id, inserted_at, id);
@@ -173,7 +179,8 @@ create table audit_entries (
   actor text not null,
   action text not null,
   subject text not null,
-  detail text not null
+  detail text not null,
+  changes text not null -- JSON
 ) strict;
 )sql";
 
@@ -187,10 +194,10 @@ create index executions_due_of_organization on executions (organization_id, sche
 create index executions_running on executions (organization_id, status)
   where status = 'running';
 
-create index executions_finished on executions (finished_at)
+create index executions_finished on executions (organization_id, finished_at)
   where finished_at is not null;
 
-create index tasks_deleted on tasks (deleted_at)
+create index tasks_deleted on tasks (organization_id, deleted_at)
   where deleted_at is not null;
 
 create index lines_ready_of_organization on lines (organization_id, ready_at, head_id);
@@ -208,7 +215,7 @@ create table queues (
   check (configured = 1 or paused = 1)
 ) strict, without rowid;
 
--- What a sync looks for.
+-- What a sync looks for, and what max_tasks counts.
 create index tasks_cron_names on tasks (organization_id, name)
   where schedule_type = 'cron' and deleted_at is null;
 
@@ -259,6 +266,20 @@ create index executions_held on executions (organization_id, held_host, schedule
 
 create index executions_hold_ends on executions (hold_ends)
   where hold_ends is not null and status = 'pending';
+
+-- Organisations with a monthly quota: how many runs have begun in the month. told: 1 near, 2 reached.
+create table quotas (
+  organization_id blob primary key not null,
+  most integer not null,
+  month integer not null, -- its first instant
+  used integer not null,
+  told integer not null default 0
+) strict, without rowid;
+
+create index audit_entries_listed on audit_entries (organization_id, at, id);
+create index audit_entries_of_action on audit_entries (organization_id, action, at, id);
+create index audit_entries_of_subject on audit_entries (organization_id, subject, at, id);
+create index audit_entries_by_age on audit_entries (at);
 )sql";
 
 // Step n brings version n to n + 1.

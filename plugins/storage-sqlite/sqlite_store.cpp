@@ -49,22 +49,23 @@ std::size_t SqliteMaintenance::expire_replies(Time before, std::size_t limit) {
 }
 
 UpkeepReport SqliteMaintenance::upkeep(const Upkeep& upkeep) {
-  const Time before = upkeep.now - upkeep.retention;
+  const auto overdue = readers_.read([&](Connection& connection) { return find_overdue(connection, upkeep); });
   Removed removed;
-  for (int step = 0; step < upkeep_steps; ++step) {
+  auto next = overdue.begin();
+  for (int step = 0; step < upkeep_steps && next != overdue.end(); ++step) {
     const Removed now = writer_.write([&](Connection& connection) {
-      Removed out = remove_finished(connection, before, upkeep_rows);
-      out.tasks += remove_deleted_tasks(connection, before, upkeep_rows);
+      Removed out = remove_finished(connection, *next, upkeep_rows);
+      out.tasks += remove_deleted_tasks(connection, *next, upkeep_rows);
       return out;
     });
     removed.executions += now.executions;
     removed.tasks += now.tasks;
-    if (now.executions < upkeep_rows && now.tasks < upkeep_rows) break;
+    if (now.executions < upkeep_rows && now.tasks < upkeep_rows) ++next;
   }
   UpkeepReport report;
   if (removed.executions > 0 || removed.tasks > 0) {
     report.done.push_back("removed " + std::to_string(removed.executions) + " executions and " +
-                          std::to_string(removed.tasks) + " tasks that ended before " + format_rfc3339(before));
+                          std::to_string(removed.tasks) + " tasks that have been kept for long enough");
   }
   return report;
 }
@@ -96,6 +97,8 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       execution_changes_(writer_, readers_),
       schedules_(writer_, readers_),
       directory_(writer_, readers_),
+      audit_(writer_, page_readers_),
+      quotas_(writer_, readers_),
       maintenance_(writer_, readers_),
       hosts_(writer_, readers_) {
 } catch (const SQLite::Exception& problem) {

@@ -1,10 +1,12 @@
 // SqliteStore: the Storage of this plugin. One file, one writer, a few readers; the roles share them.
 #pragma once
 
+#include "audit_log.hpp"
 #include "directory.hpp"
 #include "execution_changes.hpp"
 #include "host_states.hpp"
 #include "leases.hpp"
+#include "monthly_quotas.hpp"
 #include "outbox.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
@@ -26,7 +28,7 @@ class SqliteMaintenance final : public Maintenance {
   [[nodiscard]] Migration migrate() override;
   [[nodiscard]] bool reachable() noexcept override;
   [[nodiscard]] std::size_t expire_replies(Time before, std::size_t limit) override;
-  // At most 10,000 executions and as many deleted tasks a call, in a hundred writes.
+  // A hundred writes at most, each of a hundred executions and as many deleted tasks.
   [[nodiscard]] UpkeepReport upkeep(const Upkeep& upkeep) override;
 
  private:
@@ -50,6 +52,8 @@ class SqliteStore final : public Storage {
   [[nodiscard]] ExecutionChanges& execution_changes() noexcept override { return execution_changes_; }
   [[nodiscard]] Schedules& schedules() noexcept override { return schedules_; }
   [[nodiscard]] Directory& directory() noexcept override { return directory_; }
+  [[nodiscard]] AuditLog& audit() noexcept override { return audit_; }
+  [[nodiscard]] Quotas& quotas() noexcept override { return quotas_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
   [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
 
@@ -79,6 +83,8 @@ class SqliteStore final : public Storage {
   SqliteExecutionChanges execution_changes_;
   SqliteSchedules schedules_;
   SqliteDirectory directory_;
+  SqliteAuditLog audit_;
+  SqliteQuotas quotas_;
   SqliteMaintenance maintenance_;
   SqliteHostStates hosts_;
 };

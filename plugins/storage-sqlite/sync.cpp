@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "audit_log.hpp"
 #include "hot_path.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
@@ -93,6 +94,7 @@ TaskWriteOutcome sync_tasks(Connection& connection, const TaskWrite& write, cons
     take(update_task(connection, each, change), outcome.revoked);
   }
   create_all(connection, write.node, made.created);
+  for (const AuditEntry& entry : made.audit) write_audit(connection, entry);
   if (record) store_reply(connection, write.organization_id, *record, made.reply);
   return outcome;
 }

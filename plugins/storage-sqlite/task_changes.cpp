@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "executions.hpp"
+#include "monthly_quotas.hpp"
 #include "replies.hpp"
 #include "rows.hpp"
 #include "task_pages.hpp"
@@ -208,6 +209,7 @@ TaskWriteOutcome update_task(Connection& connection, const TaskWrite& write, con
   lines.refresh();
   write_task(connection, change.task, next_run_after(*stored, change));
   refresh_next_run(connection, write.task_id);
+  write_audit(connection, write.audit);
   keep_reply(connection, write);
   return outcome;
 }
@@ -219,6 +221,7 @@ TaskWriteOutcome remove_task(Connection& connection, const TaskWrite& write) {
   TaskWriteOutcome outcome;
   outcome.revoked = remove_one(connection, lines, write, write.task_id);
   lines.refresh();
+  write_audit(connection, write.audit);
   keep_reply(connection, write);
   return outcome;
 }
@@ -227,10 +230,15 @@ TaskWriteOutcome add_run(Connection& connection, const TaskWrite& write, const N
   if (auto earlier = replayed(connection, write)) return *std::move(earlier);
   const auto task = find_task(connection, write.organization_id, write.task_id);
   if (!task) return {WriteResult::not_found, std::nullopt, {}};
+  QuotaBook quotas(connection);
+  if (!quotas.has_room(write.organization_id, write.now)) return {WriteResult::limit_exceeded, std::nullopt, {}};
   LineChanges lines(connection);
-  (void)insert_execution(connection, lines, {task->id, task->organization_id, task->spec.queue}, execution,
-                         Origin::request);
+  if (insert_execution(connection, lines, {task->id, task->organization_id, task->spec.queue}, execution,
+                       Origin::request)) {
+    quotas.count(write.organization_id);
+  }
   lines.refresh();
+  quotas.store();
   refresh_next_run(connection, write.task_id);
   keep_reply(connection, write);
   return {};
@@ -248,6 +256,7 @@ TaskWriteOutcome remove_queue(Connection& connection, const TaskWrite& write, st
   }
   lines.refresh();
   const StoredReply made = reply(tasks.size());
+  if (!tasks.empty()) write_audit(connection, write.audit);
   if (write.idempotency) store_reply(connection, write.organization_id, *write.idempotency, made);
   return outcome;
 }

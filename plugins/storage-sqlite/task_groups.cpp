@@ -9,8 +9,9 @@
 namespace punctual::sqlite {
 namespace {
 
+// `refused` is set when Undone is thrown for an item.
 GroupOutcome insert_group(Connection& connection, NodeId node, std::span<const NewWork> items,
-                          const std::optional<IdempotencyRecord>& idempotency) {
+                          const std::optional<IdempotencyRecord>& idempotency, std::size_t& refused) {
   const OrganizationId organization = items.front().task.organization_id;
   // Else an earlier call has stored them, whose caller may not have heard of it.
   const bool are_new = !find_task(connection, organization, items.front().task.id);
@@ -25,6 +26,7 @@ GroupOutcome insert_group(Connection& connection, NodeId node, std::span<const N
   for (const InsertOutcome& item : insert_work(connection, node, items)) {
     if (item.result != WriteResult::applied) throw Undone(item.result);
     group.claimed.push_back(item.claimed);
+    ++refused;
   }
   if (idempotency && are_new) store_reply(connection, organization, *idempotency, idempotency->reply);
   return group;
@@ -34,10 +36,14 @@ GroupOutcome insert_group(Connection& connection, NodeId node, std::span<const N
 
 GroupOutcome SqliteTaskGroups::insert(NodeId node, std::span<const NewWork> items,
                                       const std::optional<IdempotencyRecord>& idempotency) {
+  std::size_t refused = 0;
   try {
-    return writer_.write([&](Connection& connection) { return insert_group(connection, node, items, idempotency); });
+    return writer_.write([&](Connection& connection) {
+      refused = 0;
+      return insert_group(connection, node, items, idempotency, refused);
+    });
   } catch (const Undone& undone) {
-    return {undone.result, std::nullopt, {}};
+    return {undone.result, std::nullopt, {}, refused};
   }
 }
 

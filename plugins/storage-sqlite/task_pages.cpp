@@ -15,7 +15,8 @@ constexpr std::size_t ways = 4;
 enum class Start : std::uint8_t { top, after_one_that_ran, top_of_those_that_did_not, after_one_that_did_not };
 constexpr std::size_t starts = 4;
 
-// ?1 to ?6 are the organisation and the filters, ?7 and ?8 how many rows and how many to leave out, ?9 to ?11 the cursor.
+// ?1 to ?6 and ?9 are the organisation and the filters, ?7 and ?8 how many rows and how many to leave out, ?10 to ?12 the
+// cursor.
 // A row value with a null in it is never smaller, so those that have not run are left out by `after_one_that_ran`.
 std::string list_statement(Way way, Start start) {
   std::string sql = select_task + R"sql(
@@ -36,13 +37,15 @@ std::string list_statement(Way way, Start start) {
                                   : R"sql(
       and (?5 is null or iif(?5 = 'pending', last_execution_status is null, last_execution_status = ?5)))sql";
   sql += R"sql(
-      and (?6 is null or substr(name, 1, length(?6)) = ?6))sql";
+      and (?6 is null or substr(name, 1, length(?6)) = ?6)
+      and (?9 is null or schedule_type = 'cron' or next_run_at is not null or last_execution_at is null
+        or last_execution_at >= ?9))sql";
   switch (start) {
     case Start::top:
       break;
     case Start::after_one_that_ran:
       sql += R"sql(
-      and (last_execution_at, inserted_at, id) < (?9, ?10, ?11))sql";
+      and (last_execution_at, inserted_at, id) < (?10, ?11, ?12))sql";
       break;
     case Start::top_of_those_that_did_not:
       sql += R"sql(
@@ -51,7 +54,7 @@ std::string list_statement(Way way, Start start) {
     case Start::after_one_that_did_not:
       sql += R"sql(
       and last_execution_at is null
-      and (inserted_at, id) < (?9, ?10))sql";
+      and (inserted_at, id) < (?10, ?11))sql";
       break;
   }
   return sql + R"sql(
@@ -110,7 +113,7 @@ class TaskList {
   template <class... Cursor>
   void collect(Start start, std::size_t offset, const Cursor&... cursor) {
     Query rows(connection_, list_sql(way_, start), query_.organization_id, query_.queue, query_.without_queue,
-               query_.schedule_type, query_.status, query_.name_prefix, wanted(), offset, cursor...);
+               query_.schedule_type, query_.status, query_.name_prefix, wanted(), offset, query_.kept_since, cursor...);
     while (rows.next()) tasks_.push_back(task_from(rows));
   }
 

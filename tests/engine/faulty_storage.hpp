@@ -74,6 +74,8 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   ExecutionChanges& execution_changes() noexcept override { return real_.execution_changes(); }
   Schedules& schedules() noexcept override { return real_.schedules(); }
   Directory& directory() noexcept override { return real_.directory(); }
+  AuditLog& audit() noexcept override { return real_.audit(); }
+  Quotas& quotas() noexcept override { return real_.quotas(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
   HostStates& hosts() noexcept override { return real_.hosts(); }
 

@@ -11,6 +11,14 @@ namespace {
 
 const Time due = parse_rfc3339("2026-03-07T09:05:59Z").value();
 
+Principal someone() {
+  Principal by;
+  by.organization_id.value.bytes[0] = 7;
+  by.key_public_id = "pk_live_x";
+  return by;
+}
+const Principal by = someone();
+
 TaskSpec once(std::string url) {
   TaskSpec spec;
   spec.url = std::move(url);
@@ -66,21 +74,25 @@ TEST_CASE("a new one-time task is due after its delay, at its time, or now") {
   IdGenerator ids;
   const auto now = due + 300us;
   NewTask draft{once("https://example.com/hook"), std::nullopt};
-  CHECK(new_work(draft, {}, now, ids).execution->scheduled_for == due);
+  CHECK(new_work(draft, by, now, ids).execution->scheduled_for == due);
   draft.spec.scheduled_at = due + 1h;
-  CHECK(new_work(draft, {}, now, ids).execution->scheduled_for == due + 1h);
-  const auto work = new_work({once("https://example.com/hook"), 5s}, {}, now, ids);
+  CHECK(new_work(draft, by, now, ids).execution->scheduled_for == due + 1h);
+  const auto work = new_work({once("https://example.com/hook"), 5s}, by, now, ids);
   CHECK(work.execution->scheduled_for == due + 5s + 1ms);
   CHECK(work.task.spec.scheduled_at == work.execution->scheduled_for);
   CHECK(work.task.next_run_at == work.execution->scheduled_for);
   CHECK(work.task.spec.name == "https://example.com/hook · 07 Mar, 09:06");
   CHECK(work.execution->run_id == work.execution->id);
+  CHECK_FALSE(work.audit);
 }
 
 TEST_CASE("a new cron task has a next run and no execution") {
   IdGenerator ids;
-  const auto work = new_work({cron("* * * * *"), std::nullopt}, {}, due, ids);
+  const auto work = new_work({cron("* * * * *"), std::nullopt}, by, due, ids);
   CHECK_FALSE(work.execution);
+  CHECK(work.task.organization_id == by.organization_id);
+  CHECK(work.audit.value().action == "task.created");
+  CHECK(work.audit->subject == work.task.id.text());
   CHECK(work.task.next_run_at == parse_rfc3339("2026-03-07T09:06:00Z"));
 }
 
@@ -90,18 +102,39 @@ TEST_CASE("only another schedule makes a change forget what is to come") {
   before.next_run_at = due - 1h;
   before.updated_at = due - 2h;
   TaskSpec spec = before.spec;
-  const auto nothing = changed_task(before, spec, due);
+  const auto nothing = changed_task(before, spec, {}, due);
   CHECK(nothing.task.updated_at == before.updated_at);
   CHECK(nothing.expected_version == before.updated_at);
   spec.url = "https://example.com/other";
-  const auto url = changed_task(before, spec, due);
+  const auto url = changed_task(before, spec, {}, due);
   CHECK(url.pending == PendingChange::keep);
   CHECK(url.task.next_run_at == before.next_run_at);
   CHECK(url.task.updated_at == due);
   spec.timezone = "Europe/Berlin";
-  const auto zone = changed_task(before, spec, due);
+  const auto zone = changed_task(before, spec, {}, due);
   CHECK(zone.pending == PendingChange::forget);
   CHECK(zone.task.next_run_at == parse_rfc3339("2026-03-07T09:06:00Z"));
   before.updated_at = due + 1h;
-  CHECK(changed_task(before, spec, due).task.updated_at == before.updated_at + 1us);
+  CHECK(changed_task(before, spec, {}, due).task.updated_at == before.updated_at + 1us);
+}
+
+TEST_CASE("a schedule that comes more often than its organisation may is neither made nor switched on") {
+  IdGenerator ids;
+  Principal limited = by;
+  limited.limits.min_cron_interval = 5min;
+  CHECK_THROWS_AS(new_work({cron("* * * * *"), std::nullopt}, limited, due, ids), Invalid);
+  CHECK(new_work({cron("*/5 * * * *"), std::nullopt}, limited, due, ids).task.next_run_at);
+  Task before;
+  before.spec = cron("* * * * *");
+  TaskSpec spec = before.spec;
+  spec.url = "https://example.com/other";
+  CHECK(changed_task(before, spec, limited.limits, due).pending == PendingChange::keep);
+  spec.timezone = "Europe/Berlin";
+  CHECK_THROWS_AS(changed_task(before, spec, limited.limits, due), Invalid);
+  spec = before.spec;
+  spec.enabled = false;
+  CHECK(changed_task(before, spec, limited.limits, due).pending == PendingChange::forget);
+  before.spec.enabled = false;
+  spec.enabled = true;
+  CHECK_THROWS_AS(changed_task(before, spec, limited.limits, due), Invalid);
 }

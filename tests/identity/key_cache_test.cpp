@@ -21,10 +21,12 @@ constexpr Time noon{std::chrono::sys_days{std::chrono::year{2026} / 3 / 29} + 12
 // A directory in memory that counts what it is asked and can be out of order.
 class MemoryDirectory final : public Directory {
  public:
-  void create_organization(const Organization& organization) override { organization_ = organization; }
+  void create_organization(const Organization& organization, const AuditEntry* = nullptr) override {
+    organization_ = organization;
+  }
   std::optional<Organization> find_organization(std::string_view) override { return organization_; }
   std::vector<Organization> list_organizations() override { return {organization_}; }
-  void create_key(const ApiKey& key) override {
+  void create_key(const ApiKey& key, const AuditEntry* = nullptr) override {
     const std::lock_guard lock(mutex_);
     keys_[key.public_id] = key;
   }
@@ -39,12 +41,14 @@ class MemoryDirectory final : public Directory {
     return read(public_id);
   }
   std::vector<ApiKey> list_keys(OrganizationId) override { return {}; }
-  bool revoke_key(std::string_view public_id, Time at) override {
+  bool revoke_key(std::string_view public_id, Time at, const AuditEntry* = nullptr) override {
     const std::lock_guard lock(mutex_);
     keys_.at(std::string(public_id)).revoked_at = at;
     return true;
   }
-  bool set_max_concurrent(OrganizationId, std::optional<int>) override { return false; }
+  bool change_organization(OrganizationId, const OrganizationChange&) override { return false; }
+  std::optional<seconds> longest_retention() override { return {}; }
+  std::size_t end_rotations(Time) override { return 0; }
   void touch_key(KeyId key, Time last_used_at) override {
     if (down) throw Unavailable("storage is down");
     const std::lock_guard lock(mutex_);
@@ -52,6 +56,11 @@ class MemoryDirectory final : public Directory {
     for (auto& [public_id, kept] : keys_) {
       if (kept.id == key) kept.last_used_at = last_used_at;
     }
+  }
+
+  void expire_keys(Time at) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [public_id, kept] : keys_) kept.expires_at = at;
   }
 
   std::atomic<int> lookups = 0;
@@ -103,6 +112,24 @@ TEST_CASE_METHOD(Fixture, "a key gives its organisation, itself and the signing 
   CHECK(principal->key_id == key.record.id);
   CHECK(principal->key_public_id == key.record.public_id);
   CHECK(principal->signing_secrets == organization.signing_secrets);
+}
+
+TEST_CASE_METHOD(Fixture, "a key brings the limits of its organisation") {
+  organization.limits.max_tasks = 5;
+  directory.create_organization(organization);
+  CHECK(cache.authenticate(key.text, noon)->limits == organization.limits);
+}
+
+TEST_CASE_METHOD(Fixture, "a key ends at the instant it expires, cached or not") {
+  directory.expire_keys(noon + 3s);
+  CHECK(cache.authenticate(key.text, noon));
+  CHECK(cache.authenticate(key.text, noon + 3s - 1us));
+  CHECK(directory.lookups == 1);
+  CHECK_FALSE(cache.authenticate(key.text, noon + 3s));
+  KeyCache fresh{directory};
+  CHECK_FALSE(fresh.authenticate(key.text, noon + 3s));
+  cache.flush_touches();
+  CHECK(directory.touches.size() == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a text without the shape of a key does not reach storage") {

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "punctual/errors.hpp"
 #include "support/storage_fixture.hpp"
@@ -133,4 +134,161 @@ TEST_CASE_METHOD(DirectoryFixture, "a cap below one is refused") {
   CHECK_THROWS_AS(directory().set_max_concurrent(acme, 0), Invalid);
   CHECK_THROWS_AS(directory().set_max_concurrent(acme, -1), Invalid);
   CHECK(directory().find_organization("acme")->max_concurrent == 2);
+}
+
+// ---- Limits, secrets and the terms of keys.
+
+namespace {
+
+struct TermsFixture : DirectoryFixture {
+  bool change(const std::function<void(Organization&)>& how) {
+    return directory().change_organization(acme, [&](Organization& one) -> std::optional<AuditEntry> {
+      how(one);
+      return std::nullopt;
+    });
+  }
+  [[nodiscard]] Organization stored() { return directory().find_organization("acme").value(); }
+  [[nodiscard]] std::size_t logged() {
+    AuditQuery query;
+    query.organization_id = acme;
+    return store().audit().list(query).items.size();
+  }
+};
+
+const OrganizationLimits some_limits{1'000'000'000'000, 300s, 50, 7 * 86400s};
+
+}  // namespace
+
+TEST_CASE_METHOD(TermsFixture, "limits are set, seen by every reader, and lifted") {
+  key(acme, "pk_live_one");
+  CHECK(stored().limits == OrganizationLimits{});
+  for (const OrganizationLimits& wanted : {some_limits, OrganizationLimits{}}) {
+    CHECK(change([&](Organization& one) { one.limits = wanted; }));
+    reopen();
+    CHECK(stored().limits == wanted);
+    CHECK(directory().find_key("pk_live_one")->organization.limits == wanted);
+    CHECK(directory().list_organizations()[0].limits == wanted);
+    CHECK(directory().find_organization("other")->limits == OrganizationLimits{});
+  }
+}
+
+TEST_CASE_METHOD(TermsFixture, "the longest retention is that of the organisation that has the longest") {
+  CHECK_FALSE(directory().longest_retention());
+  CHECK(change([](Organization& one) { one.limits.retention = 3600s; }));
+  CHECK(directory().longest_retention() == 3600s);
+  directory().create_organization({next_id<OrganizationId>(), "third", {"whsec_x"}, at(9s), {}, some_limits});
+  CHECK(directory().longest_retention() == some_limits.retention);
+}
+
+TEST_CASE_METHOD(TermsFixture, "an organisation keeps the limits it is made with") {
+  Organization third{next_id<OrganizationId>(), "third", {"whsec_x"}, at(9s), 7, some_limits};
+  directory().create_organization(third);
+  reopen();
+  CHECK(directory().find_organization("third")->limits == some_limits);
+  CHECK(directory().find_organization("third")->max_concurrent == 7);
+}
+
+TEST_CASE_METHOD(TermsFixture, "a change of one limit leaves the others, and the count of the quota, alone") {
+  CHECK(change([](Organization& one) {
+    one.max_concurrent = 3;
+    one.limits = some_limits;
+  }));
+  const NewWork counted = once(acme, at(1s));
+  insert(counted);
+  CHECK(change([](Organization& one) { one.limits.max_tasks = 9; }));
+  CHECK(stored().max_concurrent == 3);
+  CHECK(stored().limits.retention == some_limits.retention);
+  CHECK(stored().signing_secrets.size() == 2);
+  CHECK(store().quotas().find(acme, at(1s))->used == 1);
+}
+
+TEST_CASE_METHOD(TermsFixture, "a limit below one is refused, and nothing of the change takes place") {
+  const auto refused = [&](const std::function<void(Organization&)>& how) {
+    CHECK_THROWS_AS(change([&](Organization& one) {
+                      one.signing_secrets = {"whsec_other"};
+                      how(one);
+                    }),
+                    Invalid);
+  };
+  refused([](Organization& one) { one.limits.monthly_executions = 0; });
+  refused([](Organization& one) { one.limits.min_cron_interval = 0s; });
+  refused([](Organization& one) { one.limits.max_tasks = -1; });
+  refused([](Organization& one) { one.limits.retention = 0s; });
+  CHECK(stored().limits == OrganizationLimits{});
+  CHECK(stored().signing_secrets.size() == 2);
+}
+
+TEST_CASE_METHOD(TermsFixture, "what a change throws is passed on, and nothing of it takes place") {
+  CHECK_THROWS_AS(change([](Organization& one) {
+                    one.limits = some_limits;
+                    throw Conflict("not so");
+                  }),
+                  Conflict);
+  CHECK(stored().limits == OrganizationLimits{});
+  CHECK_FALSE(directory().change_organization(next_id<OrganizationId>(), [](Organization&) { return std::nullopt; }));
+}
+
+TEST_CASE_METHOD(TermsFixture, "a change is logged with it") {
+  CHECK(directory().change_organization(acme, [&](Organization& one) -> std::optional<AuditEntry> {
+    one.limits.max_tasks = 5;
+    return AuditEntry{acme, at(1s), "cli", "organization.limits_changed", "x", "y", R"({"max_tasks":{}})"};
+  }));
+  CHECK(logged() == 1);
+}
+
+TEST_CASE_METHOD(TermsFixture, "changes of several instances at once follow one another") {
+  const auto second = open_another();
+  CHECK(change([](Organization& one) { one.limits.max_tasks = 1000; }));
+  const auto raise = [&](Storage& store) {
+    for (int i = 0; i < 20; ++i) {
+      (void)store.directory().change_organization(acme, [](Organization& one) -> std::optional<AuditEntry> {
+        one.limits.max_tasks = *one.limits.max_tasks + 1;
+        one.limits.monthly_executions = one.limits.monthly_executions.value_or(0) + 1;
+        one.max_concurrent = one.max_concurrent.value_or(0) + 1;
+        return std::nullopt;
+      });
+    }
+  };
+  std::thread beside([&] { raise(*second); });
+  raise(store());
+  beside.join();
+  CHECK(stored().limits.max_tasks == 1040);
+  CHECK(stored().limits.monthly_executions == 40);
+  CHECK(stored().max_concurrent == 40);
+}
+
+TEST_CASE_METHOD(TermsFixture, "an old secret goes when its time is over, with an entry of the system") {
+  CHECK(change([](Organization& one) { one.old_secret_until = at(100s); }));
+  CHECK(directory().end_rotations(at(99s)) == 0);
+  CHECK(stored().signing_secrets.size() == 2);
+  CHECK(stored().old_secret_until == at(100s));
+  CHECK(directory().end_rotations(at(100s)) == 1);
+  reopen();
+  CHECK(stored().signing_secrets == std::vector<std::string>{"whsec_new"});
+  CHECK_FALSE(stored().old_secret_until);
+  CHECK(directory().end_rotations(at(101s)) == 0);
+  CHECK(logged() == 1);
+  CHECK(directory().find_organization("other")->signing_secrets.size() == 1);
+}
+
+TEST_CASE_METHOD(TermsFixture, "a secret that is put before another one signs first from the next claim on") {
+  CHECK(change([](Organization& one) { one.signing_secrets = {"whsec_newest", "whsec_new"}; }));
+  insert(once(acme, at(1s)));
+  CHECK(claim_one(at(1s)).signing_secrets == std::vector<std::string>{"whsec_newest", "whsec_new"});
+}
+
+TEST_CASE_METHOD(TermsFixture, "a key keeps its name and when it expires") {
+  ApiKey named{next_id<KeyId>(), acme, "pk_live_named", digest_of('s'), at(5s), std::nullopt, std::nullopt};
+  named.name = "Größe";
+  named.expires_at = at(90s);
+  directory().create_key(named);
+  key(acme, "pk_live_plain");
+  reopen();
+  CHECK(directory().find_key("pk_live_named")->key.name == "Größe");
+  CHECK(directory().find_key("pk_live_named")->key.expires_at == at(90s));
+  const auto keys = directory().list_keys(acme);
+  REQUIRE(keys.size() == 2);
+  CHECK(keys[0].expires_at == at(90s));
+  CHECK(keys[1].name.empty());
+  CHECK_FALSE(keys[1].expires_at);
 }

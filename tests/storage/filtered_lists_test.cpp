@@ -88,14 +88,16 @@ TEST_CASE_METHOD(MixedFixture,
        [](ExecutionQuery& query) { query.queue = "none"; }},
       {[](ExecutionQuery&) {}, [&](ExecutionQuery& query) { query.task_id = some_task; }},
       {[](ExecutionQuery&) {}, [](ExecutionQuery& query) { query.since = at(9s); }},
-      {[](ExecutionQuery&) {}, [](ExecutionQuery& query) { query.until = at(102s); }}};
+      {[](ExecutionQuery&) {}, [](ExecutionQuery& query) { query.until = at(102s); }},
+      {[](ExecutionQuery&) {}, [](ExecutionQuery& query) { query.kept_since = at(12s); }}};
   std::size_t wrong = 0;
   each_combination<ExecutionQuery>(kinds, all, [&](const ExecutionQuery& query) {
     std::vector<Execution> expected;
     std::copy_if(everything.begin(), everything.end(), std::back_inserter(expected), [&](const Execution& one) {
       return (!query.status || seen_as(one) == *query.status) && (!query.queue || queues[one.id] == query.queue) &&
              (!query.task_id || one.task_id == *query.task_id) && (!query.since || one.scheduled_for >= *query.since) &&
-             (!query.until || one.scheduled_for < *query.until);
+             (!query.until || one.scheduled_for < *query.until) &&
+             (!query.kept_since || !one.finished_at || *one.finished_at >= *query.kept_since);
     });
     wrong += ids_of(tasks().list_executions(query)) != part(expected, 0, expected.size());
     ExecutionQuery page = query;
@@ -131,7 +133,8 @@ TEST_CASE_METHOD(MixedFixture, "tasks are listed by every combination of filters
        [](TaskQuery& query) { query.without_queue = true; }},
       {[](TaskQuery&) {}, [](TaskQuery& query) { query.schedule_type = ScheduleType::once; },
        [](TaskQuery& query) { query.schedule_type = ScheduleType::cron; }},
-      {[](TaskQuery&) {}, [](TaskQuery& query) { query.name_prefix = "cr"; }}};
+      {[](TaskQuery&) {}, [](TaskQuery& query) { query.name_prefix = "cr"; }},
+      {[](TaskQuery&) {}, [](TaskQuery& query) { query.kept_since = at(12s); }}};
   std::size_t wrong = 0;
   each_combination<TaskQuery>(kinds, all, [&](const TaskQuery& query) {
     std::vector<Task> expected;
@@ -140,7 +143,9 @@ TEST_CASE_METHOD(MixedFixture, "tasks are listed by every combination of filters
       return (!query.status || status == *query.status) && (!query.queue || one.spec.queue == query.queue) &&
              (!query.without_queue || !one.spec.queue) &&
              (!query.schedule_type || one.spec.schedule_type == *query.schedule_type) &&
-             (!query.name_prefix || one.spec.name.starts_with(*query.name_prefix));
+             (!query.name_prefix || one.spec.name.starts_with(*query.name_prefix)) &&
+             (!query.kept_since || one.spec.schedule_type == ScheduleType::cron || one.next_run_at ||
+              !one.last_execution_at || *one.last_execution_at >= *query.kept_since);
     });
     wrong += ids_of(tasks().list(query)) != part(expected, 0, expected.size());
     TaskQuery page = query;

@@ -217,3 +217,114 @@ TEST_CASE_METHOD(UpkeepFixture, "several servers may do the upkeep at once, whil
   for (const NewWork& old : batch) REQUIRE_FALSE(tasks().find(acme, old.task.id));
   for (const auto id : fresh) CHECK(status(id) == ExecutionStatus::success);
 }
+
+// ---- Retention of an organisation's own.
+
+namespace {
+
+struct OwnRetentionFixture : UpkeepFixture {
+  void keep_for(OrganizationId organization, std::optional<seconds> retention) {
+    REQUIRE(store().directory().change_organization(organization, [&](Organization& one) -> std::optional<AuditEntry> {
+      one.limits.retention = retention;
+      return std::nullopt;
+    }));
+  }
+  [[nodiscard]] std::vector<ExecutionId> shown(Time now, std::optional<Time> kept_since,
+                                               std::optional<TaskId> task = std::nullopt) {
+    ExecutionQuery query;
+    query.organization_id = acme;
+    query.now = now;
+    query.kept_since = kept_since;
+    query.task_id = task;
+    return ids_of(tasks().list_executions(query));
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(OwnRetentionFixture,
+                 "an organisation that keeps for longer loses nothing to the retention of others") {
+  keep_for(acme, 100 * day);
+  const Claimed mine = finished(at(1s));
+  const NewWork foreign = once(other, at(1s));
+  finished(at(1s), foreign);
+  CHECK(store().directory().longest_retention() == 100 * day);
+  keep_up(at(75 * day));
+  reopen();
+  CHECK(there(mine));
+  // It may lie beside for a while, but is not shown.
+  TaskQuery query;
+  query.organization_id = other;
+  query.kept_since = at(45 * day);
+  CHECK(tasks().list(query).items.empty());
+  keep_up(at(140 * day));
+  CHECK_FALSE(tasks().find(other, foreign.task.id));
+  CHECK_FALSE(tasks().find_execution(acme, mine.id));
+  CHECK_FALSE(tasks().find(acme, mine.task_id));
+}
+
+TEST_CASE_METHOD(OwnRetentionFixture, "what a shorter retention does not keep is not shown, and what runs is") {
+  keep_for(acme, 2 * day);
+  const NewWork old = once(acme, at(1s));
+  finished(at(1s), old);
+  const NewWork recent = once(acme, at(4 * day));
+  finished(at(4 * day), recent);
+  const NewWork waiting = once(acme, at(90 * day));
+  insert(waiting);
+  const NewWork tick = cron(acme, at(900 * day));
+  insert(tick);
+  const Time now = at(5 * day);
+  const Time since = now - 2 * day;
+  CHECK(shown(now, since) == std::vector{waiting.execution->id, recent.execution->id});
+  CHECK(shown(now, since, old.task.id).empty());
+  CHECK(shown(now, since, recent.task.id).size() == 1);
+  TaskQuery query;
+  query.organization_id = acme;
+  query.kept_since = since;
+  const auto all = ids_of(tasks().list(query));
+  CHECK(std::set(all.begin(), all.end()) == std::set{recent.task.id, waiting.task.id, tick.task.id});
+  query.limit = 1;
+  std::vector<TaskId> paged;
+  for (;;) {
+    const auto page = tasks().list(query);
+    for (const Task& one : page.items) paged.push_back(one.id);
+    if (!page.has_more) break;
+    const Task& last = page.items.back();
+    query.after = TaskCursor{last.last_execution_at, last.inserted_at, last.id};
+  }
+  CHECK(paged == all);
+}
+
+TEST_CASE_METHOD(OwnRetentionFixture, "a shorter retention never touches what is still to run") {
+  keep_for(acme, 3600s);
+  const NewWork far = once(acme, at(365 * day));
+  insert(far);
+  const NewWork tick = cron(acme, at(900 * day));
+  insert(tick);
+  insert(once(acme, at(1s)));
+  const Claimed running = claim_one(at(1s));
+  for (int days = 1; days < 60; days += 7) keep_up(at(days * day));
+  CHECK(settle(settlement(running, ExecutionStatus::success, at(60 * day))) == SettleOutcome::settled);
+  CHECK(there(running));
+  CHECK(task(tick.task.id).next_run_at == at(900 * day));
+  CHECK(claim_one(at(365 * day)).id == far.execution->id);
+}
+
+TEST_CASE_METHOD(OwnRetentionFixture,
+                 "what no week keeps is removed by the shorter retention, of this organisation alone") {
+  // Executions that end long after their making lie in no week.
+  NewWork mine = once(acme, at(20 * day));
+  NewWork foreign = once(other, at(20 * day));
+  mine.task.inserted_at = foreign.task.inserted_at = at(0s);
+  insert(mine);
+  insert(foreign);
+  for (const Claimed& one : claim(at(20 * day))) {
+    REQUIRE(settle(settlement(one, ExecutionStatus::success, at(20 * day) + 1s)) == SettleOutcome::settled);
+  }
+  keep_for(acme, 2 * day);
+  keep_up(at(23 * day));
+  CHECK_FALSE(tasks().find_execution(acme, mine.execution->id));
+  CHECK_FALSE(tasks().find(acme, mine.task.id));
+  CHECK(tasks().find_execution(other, foreign.execution->id));
+  CHECK(tasks().find(other, foreign.task.id));
+}

@@ -32,9 +32,8 @@ struct QueueServers : StorageFixture {
   }
 
   void set(const QueueChange& change) {
-    REQUIRE(
-        store().queues().change(write({}, at(0s)), "q", change, [](const Queue&) { return StoredReply{}; }).result ==
-        WriteResult::applied);
+    const auto reply = [](const Queue&, const Queue&) { return StoredReply{}; };
+    REQUIRE(store().queues().change(write({}, at(0s)), "q", change, reply).result == WriteResult::applied);
   }
 
   void fill(std::size_t length) {
@@ -258,7 +257,7 @@ TEST_CASE_METHOD(QueueServers,
       [&] {
         for (int i = 0; done + deleted < length && failures == 0; ++i) {
           (void)store().queues().change(write({}, at(1h)), "q", {1 + i % 4, true, QueueRate{1000, seconds{1}}},
-                                        [](const Queue&) { return StoredReply{}; });
+                                        [](const Queue&, const Queue&) { return StoredReply{}; });
           (void)store().queues().pause(write({}, at(1h)), "q");
           (void)store().queues().list(acme);
           (void)store().queues().forget(write({}, at(1h)), "q");

@@ -38,7 +38,7 @@ struct QueueFixture : StorageFixture {
 
   Queue set(const QueueChange& change, const std::string& name = "q", Time now = at(0s)) {
     Queue made;
-    const auto outcome = queues().change(write_at(now), name, change, [&](const Queue& queue) {
+    const auto outcome = queues().change(write_at(now), name, change, [&](const Queue&, const Queue& queue) {
       made = queue;
       return StoredReply{};
     });
@@ -176,7 +176,7 @@ TEST_CASE_METHOD(QueueFixture, "every change of a queue is done once for its key
     return out;
   };
   const StoredReply rendered{200, "rendered"};
-  const auto render = [&](const Queue&) { return rendered; };
+  const auto render = [&](const Queue&, const Queue&) { return rendered; };
 
   CHECK(queues().change(keyed("change"), "q", {4, false, {}}, render).result == WriteResult::applied);
   set_concurrency(5);

@@ -1,7 +1,7 @@
 // Engine: what a frontend may ask for. Implemented by the core, handed to Frontend::start.
 //
 // All functions may be called from many threads at once and block until the answer is durable. They throw NotFound,
-// Conflict, Invalid, KeyReused, Unavailable, Timeout (errors.hpp); anything else is a bug.
+// Conflict, Invalid, KeyReused, LimitExceeded, Unavailable, Timeout (errors.hpp); anything else is a bug.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +31,7 @@ struct Principal {
   KeyId key_id;
   std::string key_public_id;
   std::vector<std::string> signing_secrets;  // the organisation's, for work claimed at insert
+  OrganizationLimits limits = {};            // the organisation's, as they were at most some seconds ago
 };
 
 // A client's wish to have a request happen once.
@@ -165,9 +166,18 @@ class Engine {
   [[nodiscard]] virtual Reply retry_execution(const Request& request, ExecutionId id,
                                               const Render<StartedRun>& render) = 0;
   // The same for up to `limit` executions, the earliest by scheduled_for first; of a run only the last attempt, and none that
-  // was retried before. Rendered with how many there were. With a task_id that does not exist: NotFound.
+  // was retried before; no more than the quota of the month leaves room for, LimitExceeded when that is none. Rendered with
+  // how many there were. With a task_id that does not exist: NotFound.
   [[nodiscard]] virtual Reply retry_executions(const Request& request, const RetryFilter& filter, std::size_t limit,
                                                const Render<std::size_t>& render) = 0;
+
+  // What of the organisation ended before this is kept no longer, though it may still be stored: lists are to pass over it.
+  // nullopt: nothing is stored that long.
+  [[nodiscard]] virtual std::optional<Time> kept_since(const Principal& principal) const = 0;
+
+  // ---- audit
+
+  [[nodiscard]] virtual Page<AuditRecord> list_audit(const AuditQuery& query) = 0;
 
   // ---- checks that need more than the text
 

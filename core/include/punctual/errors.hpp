@@ -1,5 +1,5 @@
 // Errors that cross the interfaces: exceptions, split by who can do something about them.
-// The caller's mistake: NotFound, Conflict, Invalid, KeyReused. The environment failed: Unavailable, Timeout, Corrupt.
+// The caller's mistake: NotFound, Conflict, Invalid, KeyReused, LimitExceeded. The environment failed: Unavailable, Timeout, Corrupt.
 // Everything else that is thrown is a bug.
 #pragma once
 
@@ -46,6 +46,12 @@ class Invalid : public Error {
 class KeyReused : public Error {
  public:
   KeyReused() : Error("Idempotency key was used for another request") {}
+};
+
+// A limit of the organisation: what was asked for would go beyond it; the text says which.
+class LimitExceeded : public Error {
+ public:
+  using Error::Error;
 };
 
 // A database, pool or server that cannot take work now and may later: the same call may be made again.

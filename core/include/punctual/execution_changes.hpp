@@ -31,8 +31,9 @@ struct RetryFilter {
   std::vector<ExecutionStatus> statuses;  // of failed, timeout, missed and cancelled
   std::optional<TaskId> task_id;
   std::optional<std::string> queue;
-  std::optional<Time> since;  // scheduled_for >= since
-  std::optional<Time> until;  // scheduled_for < until
+  std::optional<Time> since;            // scheduled_for >= since
+  std::optional<Time> until;            // scheduled_for < until
+  std::optional<Time> kept_since = {};  // none that finished before this
 };
 
 // The task_id of a TaskWrite is not used here.
@@ -53,14 +54,16 @@ class ExecutionChanges {
   [[nodiscard]] virtual std::vector<ExecutionId> cancelled_claims(NodeId node) = 0;
 
   // Adds `run` as a pending execution to the task of a finished one, also when the task is disabled. applied, replayed,
-  // key_reused, not_found, or conflict: it has not ended, or (it has) its task is deleted.
+  // key_reused, not_found, conflict: it has not ended, or (it has) its task is deleted; or limit_exceeded
+  // (monthly_executions, in the month of write.now).
   [[nodiscard]] virtual ExecutionWriteOutcome retry(const TaskWrite& write, ExecutionId id,
                                                     const NewExecution& run) = 0;
 
   // Adds a pending execution, due at `due` (at or before write.now), for each of the first executions by (scheduled_for, id)
   // that the filter lets through, as many as there are `ids` for them. Passed over is what has been followed by another
-  // attempt of its run or by an earlier retry, and what belongs to a deleted task. applied, replayed or key_reused. `reply`
-  // as in cancel, with how many there were.
+  // attempt of its run or by an earlier retry, and what belongs to a deleted task. No more are added than monthly_executions
+  // leaves room for in the month of write.now; when there is none for the first of them it is limit_exceeded. Else applied,
+  // replayed or key_reused. `reply` as in cancel, with how many there were. write.audit is written when there were any.
   [[nodiscard]] virtual ExecutionWriteOutcome retry_many(const TaskWrite& write, const RetryFilter& filter,
                                                          std::span<const ExecutionId> ids, Time due,
                                                          const std::function<StoredReply(std::size_t)>& reply) = 0;

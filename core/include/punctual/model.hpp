@@ -128,12 +128,24 @@ struct ExecutionDetail {
   std::string request_url;
 };
 
+// What is set for one organisation; nullopt: no limit, and for the retention that of the server.
+struct OrganizationLimits {
+  std::optional<std::int64_t> monthly_executions = {};  // runs that may begin in a calendar month, UTC
+  std::optional<seconds> min_cron_interval = {};        // between two occurrences of one schedule
+  std::optional<std::int64_t> max_tasks = {};           // cron tasks that exist, enabled or not
+  std::optional<seconds> retention = {};                // how long finished executions and tasks are kept
+
+  friend bool operator==(const OrganizationLimits&, const OrganizationLimits&) = default;
+};
+
 struct Organization {
   OrganizationId id;
   std::string name;                          // unique
   std::vector<std::string> signing_secrets;  // "whsec_…", newest first, one or two
   Time inserted_at;
   std::optional<int> max_concurrent;  // executions that may run at once; nullopt: no cap
+  OrganizationLimits limits = {};
+  std::optional<Time> old_secret_until = {};  // when the second secret ends; nullopt: it stays until it is taken away
 };
 
 using Digest = std::array<std::uint8_t, 32>;  // SHA-256
@@ -146,6 +158,8 @@ struct ApiKey {
   Time inserted_at;
   std::optional<Time> last_used_at;  // exact to five minutes
   std::optional<Time> revoked_at;
+  std::string name = {};                // what its owner calls it; may be empty
+  std::optional<Time> expires_at = {};  // not valid from then on
 };
 
 // A line of the audit log: who changed what.
@@ -156,6 +170,8 @@ struct AuditEntry {
   std::string action;   // "task.disabled", …
   std::string subject;  // the id of the thing
   std::string detail;   // one sentence, secrets masked
+  // JSON object: for each field that changed {"from":…,"to":…}, secrets masked and long values cut.
+  std::string changes = "{}";
 };
 
 }  // namespace punctual

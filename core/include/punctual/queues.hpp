@@ -105,16 +105,18 @@ struct QueueChange {
   std::optional<QueueRate> rate;  // with changes_rate; nullopt: none from now on
 };
 
-// `reply` of a change: called with the queue as it will be, before the commit, and gives what is stored for the idempotency
-// key; perhaps on a thread of the backend, perhaps more than once, the last call counts.
-using QueueReply = std::function<StoredReply(const Queue&)>;
+// `reply` of a change: called with the queue as it was set and as it will be, before the commit, and gives what is stored for
+// the idempotency key; perhaps on a thread of the backend, perhaps more than once, the last call counts. `before` has no
+// counts.
+using QueueReply = std::function<StoredReply(const Queue& before, const Queue& after)>;
 
 struct PauseOutcome {
   TaskWriteOutcome write;     // `revoked`: claims of this node that are void now
   std::vector<TaskId> asked;  // held_elsewhere: the tasks of the claims that their servers have to say something about
 };
 
-// The task_id of a TaskWrite is not used here. Results are applied, replayed, key_reused and what is named in addition.
+// The task_id of a TaskWrite is not used here; its audit entry is written where what is set for the queue is not as it was.
+// Results are applied, replayed, key_reused and what is named in addition.
 class QueueStore {
  public:
   virtual ~QueueStore() = default;

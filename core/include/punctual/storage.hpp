@@ -18,10 +18,13 @@
 #include <string_view>
 #include <vector>
 
+#include "punctual/audit.hpp"
 #include "punctual/hosts.hpp"
 #include "punctual/ids.hpp"
 #include "punctual/model.hpp"
 #include "punctual/outbox.hpp"
+#include "punctual/page.hpp"
+#include "punctual/quotas.hpp"
 #include "punctual/time.hpp"
 
 namespace punctual {
@@ -50,6 +53,7 @@ enum class WriteResult : std::uint8_t {
   not_found,   // the thing is not there; nothing was written
   conflict,    // its state does not allow it; nothing was written
   held_elsewhere,  // another server has claimed it and has not said whether it is being sent; nothing was written
+  limit_exceeded,  // it would go beyond a limit of its organisation; nothing was written
 };
 
 // ---- The hot path.
@@ -68,10 +72,13 @@ struct NewWork {
   // Set: the execution is inserted as claimed by the batch's node, unless its organisation has a cap or it has a queue.
   std::optional<ClaimToken> claim;
   std::optional<IdempotencyRecord> idempotency;
+  std::optional<AuditEntry> audit = {};  // written with it, once however often the item is sent
 };
 
 struct InsertOutcome {
-  // applied, replayed, key_reused, or conflict: the item cannot be stored (unknown organisation, execution id in use).
+  // applied, replayed, key_reused; conflict: the item cannot be stored (unknown organisation, execution id in use); or
+  // limit_exceeded: by an execution monthly_executions, by a cron task max_tasks. Items of a batch that do not all fit are
+  // taken in their order.
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
   bool claimed = false;  // applied, and stored as claimed with this token, also when an earlier call stored it
@@ -131,9 +138,7 @@ struct ClaimResult {
   std::vector<Claimed> claimed;  // ordered by scheduled_for, then id
   // When the earliest execution that is pending after this claim is due. A queued one that must wait for its line does not
   // count: settling the one before it is what makes it claimable; one that must wait for the rate of its queue counts from
-  // when that lets it go. What a cap, a share or another server's claim under way holds back may count. nullopt: nothing is
-  // pending.
-  // count: settling the one before it is what makes it claimable. Nor does one that is held for its host. What a cap, a share or another server's claim under way
+  // when that lets it go. Nor does one that is held for its host count. What a cap, a share or another server's claim under way
   // holds back may count. nullopt: nothing is pending.
   std::optional<Time> next_due;
 };
@@ -205,13 +210,9 @@ class WorkStore {
   // concurrency (QueueStore) have a slot: what is running first, then what has been claimed before or is a retry, then the
   // next of the line. Only what has a slot is claimed, and what was never claimed before in the order of the line; with a
   // concurrency of 1 that is the head of the line alone, never while another of it is running, and a waiting retry is the
-  // head. Of a paused line nothing is claimed, and of one with a rate only as much as that leaves at `now`. Where several servers store work, what is due when it is stored
-  // takes its place behind what was so stored before, whatever their clocks say.
-  // What is held for its host (HostStates) is not claimed.
-  //
-  // Executions with a queue form one line per (organisation, queue), ordered by due time then id: only the head of a line is
-  // claimed, never while another of the line is running; a waiting retry is the head of its line, a held head stays it. Where several servers
-  // store work, what is due when it is stored takes its place behind what was so stored before, whatever their clocks say.
+  // head. Of a paused line nothing is claimed, and of one with a rate only as much as that leaves at `now`. Where several
+  // servers store work, what is due when it is stored takes its place behind what was so stored before, whatever their clocks
+  // say. What is held for its host (HostStates) is not claimed; a held head of a line stays its head.
   [[nodiscard]] virtual ClaimResult claim(const ClaimRequest& request) = 0;
 
   // Writes results, one transaction for all; one outcome an item, in order. Each is guarded by (execution, token). Updates
@@ -331,6 +332,7 @@ struct TaskQuery {
   std::optional<ScheduleType> schedule_type;
   std::optional<ExecutionStatus> status;   // last_execution_status; pending: never executed
   std::optional<std::string> name_prefix;  // literal, case-sensitive
+  std::optional<Time> kept_since = {};     // one-time tasks that were over before this are not shown
 };
 
 struct ExecutionQuery {
@@ -342,14 +344,9 @@ struct ExecutionQuery {
   std::optional<TaskId> task_id;
   std::optional<ExecutionStatus> status;
   std::optional<std::string> queue;
-  std::optional<Time> since;  // scheduled_for >= since
-  std::optional<Time> until;  // scheduled_for < until
-};
-
-template <class T>
-struct Page {
-  std::vector<T> items;
-  bool has_more = false;
+  std::optional<Time> since;            // scheduled_for >= since
+  std::optional<Time> until;            // scheduled_for < until
+  std::optional<Time> kept_since = {};  // those that finished before this are not shown
 };
 
 // What a change does to the pending executions of a task. Executions in `sending` are under way at this node and are left
@@ -362,6 +359,8 @@ struct TaskWrite {
   Time now;
   std::span<const ExecutionId> sending;
   std::optional<IdempotencyRecord> idempotency;
+  // Written to the audit log when something has changed; read at the end of the transaction. Outlives the call.
+  const AuditEntry* audit = nullptr;
 };
 
 enum class PendingChange : std::uint8_t {
@@ -399,7 +398,8 @@ class TaskStore {
   [[nodiscard]] virtual TaskWriteOutcome update(const TaskWrite& write, const TaskUpdate& change) = 0;
   // Soft delete; pending executions become cancelled. applied, replayed, key_reused, not_found or held_elsewhere.
   [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
-  // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused or not_found.
+  // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused, not_found or limit_exceeded
+  // (monthly_executions, in the month of write.now).
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;
   // Deletes all tasks of a queue that have a pending execution, as remove does; write.task_id is not used. After
   // held_elsewhere nothing of the queue is claimed for a second, so that it comes to its end when it is tried again. `reply` is
@@ -453,7 +453,8 @@ class Schedules {
   };
   [[nodiscard]] virtual Due due(Time horizon, std::size_t limit) = 0;
 
-  // One transaction, one answer an item: how many executions were inserted.
+  // One transaction, one answer an item: how many executions were inserted. What monthly_executions of the organisation
+  // leaves no room for is not; the schedule goes on all the same.
   [[nodiscard]] virtual std::vector<std::size_t> advance(std::span<const ScheduleStep> steps) = 0;
 };
 
@@ -468,23 +469,46 @@ class Directory {
  public:
   virtual ~Directory() = default;
 
+  // An `audit` entry is written with the change, when there is one.
+
   // Throws Conflict when the name is taken.
-  virtual void create_organization(const Organization& organization) = 0;
+  virtual void create_organization(const Organization& organization, const AuditEntry* audit = nullptr) = 0;
   [[nodiscard]] virtual std::optional<Organization> find_organization(std::string_view name) = 0;
   [[nodiscard]] virtual std::vector<Organization> list_organizations() = 0;
 
-  virtual void create_key(const ApiKey& key) = 0;
-  // Also finds revoked ones. public_id as in ApiKey.
+  virtual void create_key(const ApiKey& key, const AuditEntry* audit = nullptr) = 0;
+  // Also finds revoked and expired ones. public_id as in ApiKey.
   [[nodiscard]] virtual std::optional<KeyOwner> find_key(std::string_view public_id) = 0;
   [[nodiscard]] virtual std::vector<ApiKey> list_keys(OrganizationId organization) = 0;
   // False: no such key. Revoking twice is true and changes nothing.
-  [[nodiscard]] virtual bool revoke_key(std::string_view public_id, Time at) = 0;
+  [[nodiscard]] virtual bool revoke_key(std::string_view public_id, Time at, const AuditEntry* audit = nullptr) = 0;
   // Never moves backwards.
   virtual void touch_key(KeyId key, Time last_used_at) = 0;
 
-  // How many executions of the organisation may run at once, on all servers together; nullopt: no cap. What is running
-  // when a lower cap is set runs on. False: no such organisation. Throws Invalid when `most` is less than 1.
-  [[nodiscard]] virtual bool set_max_concurrent(OrganizationId organization, std::optional<int> most) = 0;
+  // Changes limits and secrets of an organisation, nothing else of it: `change` is called with it as it is, locked, perhaps
+  // more than once and on a thread of the backend, and makes of it what it is to be. The entry it gives is written to the
+  // audit log. What it throws is passed on, and nothing happens. Throws Invalid for a limit that is less than 1. False: no
+  // such organisation.
+  //
+  // A monthly quota counts from when it is set first; changed, it goes on with its count. What is running when a lower
+  // max_concurrent is set runs on.
+  using OrganizationChange = std::function<std::optional<AuditEntry>(Organization&)>;
+  [[nodiscard]] virtual bool change_organization(OrganizationId id, const OrganizationChange& change) = 0;
+
+  // How many executions of the organisation may run at once, on all servers together; nullopt: no cap. Otherwise as above.
+  [[nodiscard]] bool set_max_concurrent(OrganizationId id, std::optional<int> most) {
+    return change_organization(id, [&](Organization& organization) -> std::optional<AuditEntry> {
+      organization.max_concurrent = most;
+      return std::nullopt;
+    });
+  }
+
+  // The longest retention that an organisation has of its own; nullopt: none has one.
+  [[nodiscard]] virtual std::optional<seconds> longest_retention() = 0;
+
+  // Takes the second secret from organisations whose old_secret_until is at or before `now`, with an audit entry of the
+  // system; how many.
+  virtual std::size_t end_rotations(Time now) = 0;
 };
 
 // ---- The store as a whole.
@@ -496,7 +520,9 @@ struct Migration {
 
 struct Upkeep {
   Time now;
-  milliseconds retention{};  // finished executions and tasks are kept for this long after they ended
+  // Finished executions and tasks are kept for this long after they ended, where their organisation has no retention of its
+  // own.
+  milliseconds retention{};
 };
 
 struct UpkeepReport {
@@ -520,8 +546,8 @@ class Maintenance {
   [[nodiscard]] virtual UpkeepReport upkeep(const Upkeep& upkeep) = 0;
 };
 
-class QueueStore;  // queues.hpp
-class TaskGroups;  // task_groups.hpp
+class QueueStore;        // queues.hpp
+class TaskGroups;        // task_groups.hpp
 class ExecutionChanges;  // execution_changes.hpp
 
 class Storage {
@@ -538,6 +564,8 @@ class Storage {
   [[nodiscard]] virtual ExecutionChanges& execution_changes() noexcept = 0;
   [[nodiscard]] virtual Schedules& schedules() noexcept = 0;
   [[nodiscard]] virtual Directory& directory() noexcept = 0;
+  [[nodiscard]] virtual AuditLog& audit() noexcept = 0;
+  [[nodiscard]] virtual Quotas& quotas() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;
   [[nodiscard]] virtual HostStates& hosts() noexcept = 0;
 };

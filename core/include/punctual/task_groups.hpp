@@ -13,11 +13,12 @@
 namespace punctual {
 
 struct GroupOutcome {
-  // applied, replayed, key_reused, or conflict: one of the items cannot be stored (unknown organisation, execution id in
-  // use), so none is.
+  // applied, replayed, key_reused, or, so that none of the items is stored: conflict, one of them cannot be (unknown
+  // organisation, execution id in use); limit_exceeded, not all of them are within the limits of the organisation.
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
   std::vector<bool> claimed;  // applied: of each item, in order, what InsertOutcome::claimed says
+  std::size_t refused = 0;    // limit_exceeded: the place of the first item that is beyond a limit
 };
 
 // Which cron tasks of an organisation a sync is about.
@@ -41,6 +42,7 @@ struct SyncPlan {
   std::vector<NewWork> created;     // cron tasks, without execution
   std::vector<TaskUpdate> updated;  // of `named`, as TaskStore::update does it
   std::vector<TaskId> removed;      // of any, as TaskStore::remove does it
+  std::vector<AuditEntry> audit;    // written with it: what is to be said of `updated` and `removed`
   StoredReply reply;                // what is stored for the idempotency key, in place of the reply of its record
 };
 
@@ -57,7 +59,8 @@ class TaskGroups {
   // Changes the cron tasks of an organisation as `plan` says, which is called with the tasks of the scope while this is the
   // one sync of the organisation; perhaps on a thread of the backend, perhaps more than once, the last call counts. What it
   // throws is thrown, and nothing is written. write.task_id is not used.
-  // applied, replayed, key_reused, held_elsewhere or not_found (the organisation).
+  // applied, replayed, key_reused, held_elsewhere, limit_exceeded (max_tasks, when all is done) or not_found (the
+  // organisation).
   [[nodiscard]] virtual TaskWriteOutcome sync(const TaskWrite& write, const SyncScope& scope,
                                               const std::function<SyncPlan(const SyncBase&)>& plan) = 0;
 };

@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "cli/organizations.hpp"
-#include "identity/api_key.hpp"
 #include "identity/id_generator.hpp"
 
 namespace punctual {
 namespace {
 
 constexpr std::string_view dev_organization = "dev";
+constexpr std::string_view actor = "system";
 constexpr std::chrono::days unused_for{7};
 
 // Where a program on this machine reaches a server that listens at `address`.
@@ -28,14 +28,14 @@ std::vector<SettingText> dev_defaults() { return {{"delivery.allow_private_netwo
 std::string make_dev_key(Directory& directory, Time now) {
   IdGenerator ids;
   auto organization = directory.find_organization(dev_organization);
-  if (!organization) organization = create_organization(directory, ids, dev_organization, now);
+  if (!organization) organization = create_organization(directory, ids, dev_organization, now, actor);
   for (const ApiKey& old : directory.list_keys(organization->id)) {
     const Time last_seen = std::max(old.inserted_at, old.last_used_at.value_or(old.inserted_at));
-    if (!old.revoked_at && now - last_seen > unused_for) (void)directory.revoke_key(old.public_id, now);
+    if (!old.revoked_at && now - last_seen > unused_for) {
+      (void)revoke_key(directory, old.public_id, now, actor);
+    }
   }
-  const NewApiKey key = make_api_key(ids.next<KeyId>(now), organization->id, now);
-  directory.create_key(key.record);
-  return key.text;
+  return create_key(directory, ids, organization->id, {}, now, actor).text;
 }
 
 std::string dev_greeting(std::string_view key, std::string_view listening_at) {

@@ -6,19 +6,32 @@
 
 #include "cli/open_store.hpp"
 #include "cli/organizations.hpp"
-#include "identity/api_key.hpp"
+#include "host/setting_value.hpp"
 
 namespace punctual {
 namespace {
 
-int create(const CommonOptions& common, const std::string& organization) {
+struct Wanted {
+  std::string name;
+  std::string expires;
+};
+
+KeyWish wish_of(const Wanted& wanted) {
+  KeyWish wish{wanted.name, std::nullopt};
+  if (wanted.expires.empty()) return wish;
+  wish.valid_for = parse_duration(wanted.expires);
+  if (!wish.valid_for || *wish.valid_for < seconds{1} || *wish.valid_for > std::chrono::days{3660}) {
+    throw UsageError("--expires must be a duration such as 90d, from 1s to 3660d, not '" + wanted.expires + "'");
+  }
+  return wish;
+}
+
+int create(const CommonOptions& common, const std::string& organization, const Wanted& wanted) {
+  const KeyWish wish = wish_of(wanted);
   const auto store = open_migrated(common);
   IdGenerator ids;
-  const Time now = store->now();
   const OrganizationId owner = require_organization(store->directory(), organization).id;
-  const NewApiKey key = make_api_key(ids.next<KeyId>(now), owner, now);
-  store->directory().create_key(key.record);
-  std::cout << key.text << '\n';
+  std::cout << create_key(store->directory(), ids, owner, wish, store->now()).text << '\n';
   return 0;
 }
 
@@ -29,6 +42,10 @@ int list(const CommonOptions& common, const std::string& organization) {
     std::cout << key.public_id << "  made " << format_rfc3339(key.inserted_at) << "  "
               << (key.last_used_at ? "used " + format_rfc3339(*key.last_used_at) : "never used");
     if (key.revoked_at) std::cout << "  revoked " << format_rfc3339(*key.revoked_at);
+    if (key.expires_at) {
+      std::cout << (*key.expires_at <= store->now() ? "  expired " : "  expires ") << format_rfc3339(*key.expires_at);
+    }
+    if (!key.name.empty()) std::cout << "  " << key.name;
     std::cout << '\n';
   }
   return 0;
@@ -36,7 +53,7 @@ int list(const CommonOptions& common, const std::string& organization) {
 
 int revoke(const CommonOptions& common, const std::string& public_id) {
   const auto store = open_migrated(common);
-  if (!store->directory().revoke_key(public_id, store->now())) {
+  if (!revoke_key(store->directory(), public_id, store->now())) {
     throw NotFound("there is no key '" + public_id + "'; the name of a key is its part before the dot");
   }
   return 0;
@@ -50,10 +67,17 @@ void add_key_commands(CLI::App& app, CommonOptions& common, Action& action) {
 
   CLI::App& creating = *group.add_subcommand("create", "Make an API key; prints it, alone, this one time");
   creating.add_option("--org", *text, "Name of the organisation")->type_name("NAME")->required();
+  const auto wanted = std::make_shared<Wanted>();
+  creating.add_option("--name", wanted->name, "What it is for, at most 255 bytes")->type_name("TEXT");
+  creating.add_option("--expires", wanted->expires, "How long it is valid; without it until it is revoked")
+      ->type_name("DURATION");
   common.add_to(creating);
-  creating.callback([&common, &action, text] { action = [&common, text] { return create(common, *text); }; });
+  creating.callback([&common, &action, text, wanted] {
+    action = [&common, text, wanted] { return create(common, *text, *wanted); };
+  });
 
-  CLI::App& listing = *group.add_subcommand("list", "One line each: public id, made at, last used, revoked at");
+  CLI::App& listing =
+      *group.add_subcommand("list", "One line each: public id, made at, last used, revoked at, expires at, name");
   listing.add_option("--org", *text, "Name of the organisation")->type_name("NAME")->required();
   common.add_to(listing);
   listing.callback([&common, &action, text] { action = [&common, text] { return list(common, *text); }; });

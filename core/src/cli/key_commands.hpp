@@ -1,4 +1,4 @@
-// punctual key create --org NAME, key list --org NAME, key revoke PUBLIC_ID.
+// punctual key create --org NAME [--name NAME] [--expires DURATION], key list --org NAME, key revoke PUBLIC_ID.
 #pragma once
 
 #include "cli/command.hpp"

@@ -20,6 +20,7 @@ class OpenStore {
 
   Migration migrate() { return storage_->maintenance().migrate(); }
   [[nodiscard]] Directory& directory() { return storage_->directory(); }
+  [[nodiscard]] Quotas& quotas() { return storage_->quotas(); }
   [[nodiscard]] Leases& leases() { return storage_->leases(); }
   [[nodiscard]] Time now() const { return clock_.now(); }
 

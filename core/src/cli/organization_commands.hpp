@@ -1,4 +1,4 @@
-// punctual org create NAME, org list, org secret NAME.
+// punctual org create NAME, org list, org show NAME, org set NAME LIMIT=VALUE…, org secret NAME, org rotate-secret NAME.
 #pragma once
 
 #include "cli/command.hpp"

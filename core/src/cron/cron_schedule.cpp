@@ -66,6 +66,14 @@ std::vector<Time> CronSchedule::next(Time after, std::size_t count) const {
   return out;
 }
 
+std::optional<Time> CronSchedule::clock_change_after(Time after) const {
+  cctz::time_zone::civil_transition change;
+  if (!zone_->next_transition(std::chrono::floor<cctz::seconds>(after), &change)) return std::nullopt;
+  const Time at = to_time(zone_->lookup(change.to).trans);
+  if (at <= after) return std::nullopt;
+  return at;
+}
+
 // Goes along the local clock. That finds instants in their order, since neither of the rules for gaps and repetitions lets
 // a later time on the clock come before an earlier one.
 std::optional<Time> CronSchedule::search(LocalMinute from, Time after) const {

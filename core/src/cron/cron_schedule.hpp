@@ -38,6 +38,9 @@ class CronSchedule {
   // The first `count` of them, ascending; fewer when there are no more.
   [[nodiscard]] std::vector<Time> next(Time after, std::size_t count) const;
 
+  // When the clocks of the time zone change next, strictly after `after`; nullopt: never, as far as is known.
+  [[nodiscard]] std::optional<Time> clock_change_after(Time after) const;
+
  private:
   CronSchedule(const CronExpression& expression, std::shared_ptr<const cctz::time_zone> zone);
 

@@ -8,7 +8,7 @@ namespace {
 constexpr milliseconds minute{60'000};
 constexpr milliseconds year = std::chrono::duration_cast<milliseconds>(std::chrono::days{366});
 
-constexpr std::array<punctual_setting, 16> declared{{
+constexpr std::array<punctual_setting, 17> declared{{
     {"engine.max_in_flight", PUNCTUAL_INTEGER, "10000",
      "Executions this server holds at once, sent or waiting for their second."},
     {"engine.claim_batch", PUNCTUAL_INTEGER, "1000", "Executions claimed in one round trip."},
@@ -20,6 +20,7 @@ constexpr std::array<punctual_setting, 16> declared{{
     {"engine.max_clock_offset", PUNCTUAL_DURATION, "5s",
      "How far this machine's clock may be from the database's; 0 leaves them uncompared."},
     {"retention.period", PUNCTUAL_DURATION, "30d", "How long finished executions and tasks are kept."},
+    {"retention.audit", PUNCTUAL_DURATION, "365d", "How long the entries of the audit log are kept."},
     {"retry.base", PUNCTUAL_DURATION, "15s", "The wait before the second attempt; doubled with each further one."},
     {"retry.cap", PUNCTUAL_DURATION, "1h", "The longest wait between attempts."},
     {"retry.jitter_percent", PUNCTUAL_INTEGER, "20", "Waits are spread by this much in both directions."},
@@ -66,6 +67,8 @@ EngineSettings EngineSettings::read(const Settings& settings) {
   out.max_clock_offset = settings.duration("engine.max_clock_offset");
   out.retention = settings.duration("retention.period");
   if (out.retention < std::chrono::hours{1}) throw Error("retention.period: must be at least 1h");
+  out.audit_retention = settings.duration("retention.audit");
+  if (out.audit_retention < std::chrono::hours{1}) throw Error("retention.audit: must be at least 1h");
   if (out.node_timeout < 3 * out.heartbeat_interval) {
     throw Error("engine.node_timeout: must be at least three times engine.heartbeat_interval");
   }

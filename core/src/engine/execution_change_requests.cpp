@@ -1,4 +1,6 @@
 // TaskEngine: what a frontend asks for to be done to executions.
+#include "engine/organization_limits.hpp"
+#include "engine/request_audit.hpp"
 #include "engine/task_engine_parts.hpp"
 
 namespace punctual {
@@ -17,16 +19,16 @@ bool is_live(const Execution& execution) {
 Reply TaskEngine::cancel_execution(const Request& request, ExecutionId id, const Render<Execution>& render) {
   parts_->refuse_when_draining();
   const OrganizationId organization = request.principal.organization_id;
-  const auto found = parts_->storage.tasks().find_execution(organization, id);
-  if (!found) throw NotFound();
-  const TaskId task = found->execution.task_id;
+  const TaskId task = find_execution(request.principal, id).execution.task_id;
   const auto give_up = std::chrono::steady_clock::now() + patience_for_cancel;
   StoredReply reply;
   std::optional<Execution> execution;
   Reply done = parts_->change(request.principal, task, reply, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
     const auto foreign = std::chrono::steady_clock::now() < give_up ? ForeignClaim::ask : ForeignClaim::mark;
-    const TaskWrite write{organization, task, parts_->lease.node(), now, sending, idempotency_record(request, now, {})};
+    const AuditEntry audit = execution_cancelled(request.principal, id, now);
+    const TaskWrite write{organization, task, parts_->lease.node(), now, sending, idempotency_record(request, now, {}),
+                          &audit};
     auto outcome = parts_->storage.execution_changes().cancel(write, id, foreign, [&](const Execution& as_it_will_be) {
       Execution shown = as_it_will_be;
       if (const auto sent_at = parts_->held.sent_at(id)) shown.started_at = sent_at;
@@ -51,10 +53,13 @@ Reply TaskEngine::retry_execution(const Request& request, ExecutionId id, const 
   const Time now = this->now();
   const auto run = parts_->ids.next<ExecutionId>(now);
   const Time due = std::chrono::floor<milliseconds>(now);
+  // What is not shown any more is not run again.
+  if (kept_since(request.principal)) (void)find_execution(request.principal, id);
   StoredReply reply = render({run, due});
-  auto outcome = parts_->storage.execution_changes().retry(
-      {request.principal.organization_id, {}, parts_->lease.node(), now, {}, idempotency_record(request, now, reply)},
-      id, {run, run, 1, due});
+  const AuditEntry audit = execution_retried(request.principal, id, run, now);
+  const TaskWrite write{request.principal.organization_id,       {},    parts_->lease.node(), now, {},
+                        idempotency_record(request, now, reply), &audit};
+  auto outcome = parts_->storage.execution_changes().retry(write, id, {run, run, 1, due});
   switch (outcome.result) {
     case WriteResult::applied:
       break;
@@ -64,6 +69,8 @@ Reply TaskEngine::retry_execution(const Request& request, ExecutionId id, const 
       throw KeyReused();
     case WriteResult::conflict:
       throw Conflict(is_live(outcome.execution.value()) ? "The execution has not ended" : "Its task has been deleted");
+    case WriteResult::limit_exceeded:
+      refuse_beyond_limit(ScheduleType::once, request.principal.limits);
     default:
       throw NotFound();
   }
@@ -75,17 +82,26 @@ Reply TaskEngine::retry_executions(const Request& request, const RetryFilter& fi
                                    const Render<std::size_t>& render) {
   parts_->refuse_when_draining();
   const OrganizationId organization = request.principal.organization_id;
-  if (filter.task_id && !parts_->storage.tasks().find(organization, *filter.task_id)) throw NotFound();
+  if (filter.task_id) (void)find_task(request.principal, *filter.task_id);
   const Time now = this->now();
   const Time due = std::chrono::floor<milliseconds>(now);
   std::vector<ExecutionId> ids(limit);
   for (ExecutionId& id : ids) id = parts_->ids.next<ExecutionId>(now);
+  RetryFilter kept = filter;
+  kept.kept_since = kept_since(request.principal);
   StoredReply reply;
+  AuditEntry audit;
   auto outcome = parts_->storage.execution_changes().retry_many(
-      {organization, {}, parts_->lease.node(), now, {}, idempotency_record(request, now, {})}, filter, ids, due,
-      [&](std::size_t count) { return reply = render(count); });
+      {organization, {}, parts_->lease.node(), now, {}, idempotency_record(request, now, {}), &audit}, kept, ids, due,
+      [&](std::size_t count) {
+        audit = executions_retried(request.principal, filter.task_id, count, now);
+        return reply = render(count);
+      });
   if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
   if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (outcome.result == WriteResult::limit_exceeded) {
+    refuse_beyond_limit(ScheduleType::once, request.principal.limits);
+  }
   parts_->dispatcher.wake(due);
   return {std::move(reply), false};
 }

@@ -1,4 +1,5 @@
 // TaskEngine: what a frontend asks for about executions.
+#include "engine/organization_limits.hpp"
 #include "engine/task_engine_parts.hpp"
 
 namespace punctual {
@@ -6,16 +7,28 @@ namespace punctual {
 ExecutionDetail TaskEngine::find_execution(const Principal& principal, ExecutionId id) {
   auto found = parts_->storage.tasks().find_execution(principal.organization_id, id);
   if (!found) throw NotFound();
+  const auto since = kept_since(principal);
+  if (since && found->execution.finished_at && *found->execution.finished_at < *since) throw NotFound();
   show_claim(found->execution);
   return std::move(*found);
 }
 
 Page<Execution> TaskEngine::list_executions(ExecutionQuery query) {
   query.now = now();
-  if (query.task_id && !parts_->storage.tasks().find(query.organization_id, *query.task_id)) throw NotFound();
+  if (query.task_id) {
+    const auto task = parts_->storage.tasks().find(query.organization_id, *query.task_id);
+    if (!task || is_over(*task, query.kept_since)) throw NotFound();
+  }
   auto page = parts_->storage.tasks().list_executions(query);
   for (auto& execution : page.items) show_claim(execution);
   return page;
+}
+
+std::optional<Time> TaskEngine::kept_since(const Principal& principal) const {
+  const milliseconds mine =
+      principal.limits.retention ? milliseconds{*principal.limits.retention} : parts_->settings.retention;
+  if (!principal.limits.retention && mine >= parts_->housekeeping.longest_retention()) return std::nullopt;
+  return now() - mine;
 }
 
 // A claimed execution that waits for its time is pending to everybody but us; one that is sent has begun when it was sent,

@@ -2,6 +2,8 @@
 #include <map>
 
 #include "engine/new_task.hpp"
+#include "engine/organization_limits.hpp"
+#include "engine/task_audit.hpp"
 #include "engine/task_engine_parts.hpp"
 #include "engine/transient.hpp"
 #include "punctual/task_groups.hpp"
@@ -24,8 +26,8 @@ auto for_task(std::size_t place, Work work) {
 // Makes the plan of one sync.
 class SyncPlanner {
  public:
-  SyncPlanner(const TaskSync& sync, OrganizationId organization, Time now, IdGenerator& ids)
-      : sync_(sync), organization_(organization), now_(now), ids_(ids) {}
+  SyncPlanner(const TaskSync& sync, const Principal& by, Time now, IdGenerator& ids)
+      : sync_(sync), by_(by), now_(now), ids_(ids) {}
 
   struct Planned {
     SyncPlan plan;
@@ -40,6 +42,7 @@ class SyncPlanner {
     }
     for (const SyncBase::Other& other : base.others) {
       out.plan.removed.push_back(other.id);
+      out.plan.audit.push_back(task_deleted(by_, other.id, now_));
       out.names.removed.push_back(other.name);
     }
     return out;
@@ -51,21 +54,23 @@ class SyncPlanner {
     if (first == last) {
       NewTask draft;
       draft.spec = wanted.apply(nullptr);
-      out.plan.created.push_back(new_work(std::move(draft), organization_, now_, ids_));
+      out.plan.created.push_back(new_work(std::move(draft), by_, now_, ids_));
       out.names.created.push_back(wanted.name);
       return;
     }
     // Names of tasks need not be unique, and none of them is more meant than the others.
     if (std::next(first) != last) throw Invalid("name", "is the name of several tasks");
     const Task& before = *first->second;
-    TaskUpdate update = changed_task(before, wanted.apply(&before.spec), now_);
-    if (update.task.spec == before.spec) return;
+    TaskUpdate update = changed_task(before, wanted.apply(&before.spec), by_.limits, now_);
+    auto audit = task_updated(by_, before, update.task);
+    if (!audit) return;
+    out.plan.audit.push_back(*std::move(audit));
     out.plan.updated.push_back(std::move(update));
     out.names.updated.push_back(wanted.name);
   }
 
   const TaskSync& sync_;
-  OrganizationId organization_;
+  const Principal& by_;
   Time now_;
   IdGenerator& ids_;
 };
@@ -90,9 +95,7 @@ Reply TaskEngine::create_tasks(const Request& request, std::vector<NewTask> draf
   std::vector<NewWork> works;
   works.reserve(drafts.size());
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    for_task(i, [&] {
-      works.push_back(new_work(std::move(drafts[i]), request.principal.organization_id, now, parts_->ids));
-    });
+    for_task(i, [&] { works.push_back(new_work(std::move(drafts[i]), request.principal, now, parts_->ids)); });
   }
   StoredReply reply = render(works);
   const auto record = idempotency_record(request, now, reply);
@@ -116,6 +119,9 @@ Reply TaskEngine::create_tasks(const Request& request, std::vector<NewTask> draf
     abandon_claims();
     if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
     if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    if (outcome.result == WriteResult::limit_exceeded) {
+      refuse_beyond_limit(works.at(outcome.refused).task.spec.schedule_type, request.principal.limits);
+    }
     throw NotFound("The organisation does not exist any more");
   }
   for (std::size_t i = 0; i < works.size(); ++i) {
@@ -135,12 +141,16 @@ Reply TaskEngine::sync_tasks(const Request& request, const TaskSync& sync, const
   Reply done = parts_->change(request.principal, std::nullopt, reply, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
     const TaskWrite write{organization, {}, parts_->lease.node(), now, sending, idempotency_record(request, now, {})};
-    return parts_->storage.groups().sync(write, scope, [&](const SyncBase& base) {
-      auto planned = SyncPlanner(sync, organization, now, parts_->ids).plan(base);
+    auto outcome = parts_->storage.groups().sync(write, scope, [&](const SyncBase& base) {
+      auto planned = SyncPlanner(sync, request.principal, now, parts_->ids).plan(base);
       reply = planned.plan.reply = render(planned.names);
       wake_at = first_run(planned.plan);
       return std::move(planned.plan);
     });
+    if (outcome.result == WriteResult::limit_exceeded) {
+      refuse_beyond_limit(ScheduleType::cron, request.principal.limits);
+    }
+    return outcome;
   });
   if (!done.replayed && wake_at) parts_->cron.wake(*wake_at);
   return done;

@@ -1,10 +1,30 @@
 #include "engine/housekeeping.hpp"
 
+#include <algorithm>
+
 namespace punctual {
 namespace {
 
 constexpr std::chrono::hours reply_lifetime{24};
-constexpr std::size_t replies_a_tick = 1000;
+constexpr std::size_t rows_a_tick = 1000;
+constexpr seconds between_notices{5};
+
+std::string sentence(const QuotaNotice& notice) {
+  std::string used =
+      std::to_string(notice.use.used) + " of " + std::to_string(notice.use.most) + " executions of this month are used";
+  if (notice.level == QuotaNotice::Level::near) return used;
+  return used + ": requests are refused and cron occurrences skipped until the month ends or the limit is raised";
+}
+
+AuditEntry entry_of(const QuotaNotice& notice, Time now) {
+  const bool reached = notice.level == QuotaNotice::Level::reached;
+  return {notice.organization_id,
+          now,
+          "system",
+          reached ? "organization.quota_reached" : "organization.quota_near",
+          notice.organization_id.text(),
+          sentence(notice)};
+}
 
 }  // namespace
 
@@ -15,10 +35,12 @@ Time Housekeeping::tick() {
   metrics_.sending.set(static_cast<double>(sizes.sending));
   try {
     keys_.flush_touches();
+    if (now >= next_notices_) {
+      tell_of_quotas(now);
+      next_notices_ = now + between_notices;
+    }
     if (now >= next_expiry_) {
-      if (maintenance_.expire_replies(now - reply_lifetime, replies_a_tick) == replies_a_tick) {
-        return now + milliseconds{10};  // there are more
-      }
+      if (!expire(now)) return now + milliseconds{10};
       next_expiry_ = now + seconds{60};
     }
   } catch (const std::exception& error) {
@@ -28,10 +50,27 @@ Time Housekeeping::tick() {
   return now + seconds{1};
 }
 
+bool Housekeeping::expire(Time now) {
+  const bool replies = storage_.maintenance().expire_replies(now - reply_lifetime, rows_a_tick) == rows_a_tick;
+  const bool entries = storage_.audit().expire(now - audit_retention_, rows_a_tick) == rows_a_tick;
+  const std::size_t ended = storage_.directory().end_rotations(now);
+  longest_retention_ =
+      std::max(retention_, milliseconds{storage_.directory().longest_retention().value_or(seconds{0})});
+  if (ended > 0) host_.log(LogLevel::info, "old signing secrets taken out of use: " + std::to_string(ended));
+  return !replies && !entries;
+}
+
+void Housekeeping::tell_of_quotas(Time now) {
+  const auto notices = storage_.quotas().take_notices([&](const QuotaNotice& notice) { return entry_of(notice, now); });
+  for (const QuotaNotice& notice : notices) {
+    host_.log(LogLevel::warn, "organisation " + notice.organization_id.text() + ": " + sentence(notice));
+  }
+}
+
 Time Housekeeping::upkeep() {
   const Time now = clock_.now();
   try {
-    const UpkeepReport report = maintenance_.upkeep({now, retention_});
+    const UpkeepReport report = storage_.maintenance().upkeep({now, retention_});
     for (const auto& fact : report.done) host_.log(LogLevel::info, "upkeep: " + fact);
     for (const auto& fact : report.deferred) host_.log(LogLevel::warn, "upkeep, to be tried again: " + fact);
     // More of what is removed in small steps may be there.

@@ -1,10 +1,13 @@
-// Housekeeping: work that is off every request's path: last use of keys, expired idempotency records, gauges; and, on a
-// thread of its own because it may take its time, the upkeep of storage.
+// Housekeeping: work that is off every request's path: last use of keys, expired idempotency records and audit entries,
+// secrets whose rotation has ended, what is to be told of quotas, gauges; and, on a thread of its own because it may take its time, the upkeep of storage.
 #pragma once
+
+#include <atomic>
 
 #include "engine/background_loop.hpp"
 #include "engine/engine_metrics.hpp"
 #include "engine/held_claims.hpp"
+#include "engine/task_engine.hpp"
 #include "identity/key_cache.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
@@ -13,15 +16,17 @@ namespace punctual {
 
 class Housekeeping {
  public:
-  Housekeeping(Maintenance& maintenance, KeyCache& keys, HeldClaims& held, Clock& clock, Host& host,
-               EngineMetrics& metrics, milliseconds retention)
-      : maintenance_(maintenance),
+  Housekeeping(Storage& storage, KeyCache& keys, HeldClaims& held, Clock& clock, Host& host, EngineMetrics& metrics,
+               const EngineSettings& settings)
+      : storage_(storage),
         keys_(keys),
         held_(held),
         clock_(clock),
         host_(host),
         metrics_(metrics),
-        retention_(retention),
+        retention_(settings.retention),
+        audit_retention_(settings.audit_retention),
+        longest_retention_(settings.retention),
         loop_(clock, [this] { return tick(); }),
         upkeep_loop_(clock, [this] { return upkeep(); }) {}
 
@@ -34,18 +39,27 @@ class Housekeeping {
     upkeep_loop_.stop();
   }
 
+  // Of any organisation, the server's own included: as it was a minute ago at most. Any thread.
+  [[nodiscard]] milliseconds longest_retention() const noexcept { return longest_retention_.load(); }
+
  private:
   Time tick();
+  // False: there is more to remove.
+  [[nodiscard]] bool expire(Time now);
+  void tell_of_quotas(Time now);
   Time upkeep();
 
-  Maintenance& maintenance_;
+  Storage& storage_;
   KeyCache& keys_;
   HeldClaims& held_;
   Clock& clock_;
   Host& host_;
   EngineMetrics& metrics_;
   milliseconds retention_;
+  milliseconds audit_retention_;
+  std::atomic<milliseconds> longest_retention_;
   Time next_expiry_;  // the epoch: at once
+  Time next_notices_;
   BackgroundLoop loop_;
   BackgroundLoop upkeep_loop_;
 };

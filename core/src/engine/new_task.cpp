@@ -5,6 +5,8 @@
 #include <cstdio>
 
 #include "cron/cron_schedule.hpp"
+#include "engine/organization_limits.hpp"
+#include "engine/task_audit.hpp"
 #include "punctual/errors.hpp"
 
 namespace punctual {
@@ -50,16 +52,17 @@ std::optional<Time> next_run(const TaskSpec& spec, Time after) {
   return std::get<CronSchedule>(made).next(after);
 }
 
-NewWork new_work(NewTask draft, OrganizationId organization, Time now, IdGenerator& ids) {
+NewWork new_work(NewTask draft, const Principal& by, Time now, IdGenerator& ids) {
   NewWork work;
   Task& task = work.task;
   task.id = ids.next<TaskId>(now);
-  task.organization_id = organization;
+  task.organization_id = by.organization_id;
   task.spec = std::move(draft.spec);
   task.inserted_at = task.updated_at = now;
   Time due;
   if (task.spec.schedule_type == ScheduleType::cron) {
     task.next_run_at = next_run(task.spec, now);
+    check_cron_interval(task.spec, by.limits, now);
   } else {
     due = draft.delay ? due_after(now, *draft.delay)
                       : task.spec.scheduled_at.value_or(std::chrono::floor<milliseconds>(now));
@@ -68,20 +71,22 @@ NewWork new_work(NewTask draft, OrganizationId organization, Time now, IdGenerat
     task.spec.scheduled_at = task.next_run_at = due;
   }
   if (task.spec.name.empty()) task.spec.name = default_name(task.spec, due);
+  if (task.spec.schedule_type == ScheduleType::cron) work.audit = task_created(by, task);
   return work;
 }
 
-TaskUpdate changed_task(const Task& before, TaskSpec spec, Time now) {
+TaskUpdate changed_task(const Task& before, TaskSpec spec, const OrganizationLimits& limits, Time now) {
   TaskUpdate update;
   update.expected_version = before.updated_at;
   update.task = before;
   update.task.spec = std::move(spec);
   const TaskSpec& after = update.task.spec;
-  const bool same_schedule = after.cron_expression == before.spec.cron_expression &&
-                             after.timezone == before.spec.timezone && after.enabled == before.spec.enabled;
-  if (after.schedule_type == ScheduleType::cron && !same_schedule) {
+  const bool same_instants =
+      after.cron_expression == before.spec.cron_expression && after.timezone == before.spec.timezone;
+  if (after.schedule_type == ScheduleType::cron && (!same_instants || after.enabled != before.spec.enabled)) {
     update.pending = PendingChange::forget;
     update.task.next_run_at = next_run(after, now);
+    if (!same_instants || after.enabled) check_cron_interval(after, limits, now);
   }
   if (after != before.spec) update.task.updated_at = std::max(now, before.updated_at + microseconds{1});
   return update;

@@ -23,11 +23,13 @@ namespace punctual {
 // read (cron_expression, timezone).
 [[nodiscard]] std::optional<Time> next_run(const TaskSpec& spec, Time after);
 
-// A new task as it is stored, a one-time task with its first execution. Throws as next_run.
-[[nodiscard]] NewWork new_work(NewTask draft, OrganizationId organization, Time now, IdGenerator& ids);
+// A new task as it is stored: a one-time task with its first execution, a cron task with its entry in the audit log. Throws as
+// next_run and check_cron_interval.
+[[nodiscard]] NewWork new_work(NewTask draft, const Principal& by, Time now, IdGenerator& ids);
 
 // The change of a task to `spec`; a cron task whose schedule is another than before forgets what it has not yet run. What a
-// new due time does to a one-time task is the caller's to add. Throws as next_run.
-[[nodiscard]] TaskUpdate changed_task(const Task& before, TaskSpec spec, Time now);
+// new due time does to a one-time task is the caller's to add. Throws as next_run, and, unless the task is only switched off,
+// as check_cron_interval: what was made before the limit was set may go on, but not be switched on again.
+[[nodiscard]] TaskUpdate changed_task(const Task& before, TaskSpec spec, const OrganizationLimits& limits, Time now);
 
 }  // namespace punctual

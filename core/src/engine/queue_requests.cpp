@@ -1,12 +1,13 @@
 // TaskEngine: what a frontend asks for about queues.
+#include "engine/request_audit.hpp"
 #include "engine/task_engine_parts.hpp"
 
 namespace punctual {
 namespace {
 
 TaskWrite queue_write(const Request& request, NodeId node, Time now, std::span<const ExecutionId> sending,
-                      const StoredReply& reply) {
-  return {request.principal.organization_id, {}, node, now, sending, idempotency_record(request, now, reply)};
+                      const StoredReply& reply, const AuditEntry& audit) {
+  return {request.principal.organization_id, {}, node, now, sending, idempotency_record(request, now, reply), &audit};
 }
 
 // The reply to a write that meets no claims.
@@ -45,16 +46,25 @@ Queue TaskEngine::find_queue(const Principal& principal, std::string_view name) 
 Reply TaskEngine::change_queue(const Request& request, std::string_view name, const QueueChange& change,
                                const Render<Queue>& render) {
   parts_->refuse_when_draining();
+  const Time now = this->now();
   StoredReply reply;
-  auto outcome = parts_->storage.queues().change(queue_write(request, parts_->lease.node(), now(), {}, {}), name,
-                                                 change, [&](const Queue& queue) { return reply = render(queue); });
+  AuditEntry audit;
+  const auto made = [&](const Queue& before, const Queue& after) {
+    audit = queue_changed(request.principal, before, after, now);
+    return reply = render(after);
+  };
+  auto outcome = parts_->storage.queues().change(queue_write(request, parts_->lease.node(), now, {}, {}, audit), name,
+                                                 change, made);
   look_at_queues();
   return reply_to(std::move(outcome), std::move(reply));
 }
 
 Reply TaskEngine::forget_queue(const Request& request, std::string_view name, const StoredReply& reply) {
   parts_->refuse_when_draining();
-  auto outcome = parts_->storage.queues().forget(queue_write(request, parts_->lease.node(), now(), {}, reply), name);
+  const Time now = this->now();
+  const AuditEntry audit = queue_forgotten(request.principal, name, now);
+  auto outcome =
+      parts_->storage.queues().forget(queue_write(request, parts_->lease.node(), now, {}, reply, audit), name);
   look_at_queues();
   return reply_to(std::move(outcome), reply);
 }
@@ -65,8 +75,10 @@ Reply TaskEngine::pause_queue(const Request& request, std::string_view name, con
   StoredReply content = reply;
   std::vector<TaskId> asked;
   const auto pause = [&](std::span<const ExecutionId> sending) {
+    const Time now = this->now();
+    const AuditEntry audit = queue_paused(principal, name, now);
     auto outcome =
-        parts_->storage.queues().pause(queue_write(request, parts_->lease.node(), now(), sending, reply), name);
+        parts_->storage.queues().pause(queue_write(request, parts_->lease.node(), now, sending, reply, audit), name);
     asked = std::move(outcome.asked);
     return std::move(outcome.write);
   };
@@ -77,7 +89,10 @@ Reply TaskEngine::pause_queue(const Request& request, std::string_view name, con
 
 Reply TaskEngine::resume_queue(const Request& request, std::string_view name, const StoredReply& reply) {
   parts_->refuse_when_draining();
-  auto outcome = parts_->storage.queues().resume(queue_write(request, parts_->lease.node(), now(), {}, reply), name);
+  const Time now = this->now();
+  const AuditEntry audit = queue_resumed(request.principal, name, now);
+  auto outcome =
+      parts_->storage.queues().resume(queue_write(request, parts_->lease.node(), now, {}, reply, audit), name);
   look_at_queues();
   return reply_to(std::move(outcome), reply);
 }

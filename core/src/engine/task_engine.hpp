@@ -22,6 +22,7 @@ struct EngineSettings {
   milliseconds node_timeout{10000};
   milliseconds max_clock_offset{5000};             // 0: clocks are not compared
   milliseconds retention = std::chrono::days{30};  // of what has finished
+  milliseconds audit_retention = std::chrono::days{365};
   milliseconds retry_base{15000};
   milliseconds retry_cap{3600000};
   int retry_jitter_percent = 20;
@@ -29,7 +30,7 @@ struct EngineSettings {
   bool compat_headers = true;
   std::size_t max_callbacks_in_flight = 1000;  // of this node
   milliseconds callback_timeout{10000};        // of one attempt
-  bool host_limits = true;  // hosts that fail or ask for a pause are left alone for a while
+  bool host_limits = true;                     // hosts that fail or ask for a pause are left alone for a while
 
   // From the host's settings, as declared by engine_settings().
   [[nodiscard]] static EngineSettings read(const Settings& settings);
@@ -77,6 +78,8 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Reply retry_execution(const Request&, ExecutionId, const Render<StartedRun>&) override;
   [[nodiscard]] Reply retry_executions(const Request&, const RetryFilter&, std::size_t limit,
                                        const Render<std::size_t>&) override;
+  [[nodiscard]] std::optional<Time> kept_since(const Principal&) const override;
+  [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override;
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
   [[nodiscard]] std::vector<Time> preview_schedule(std::string_view, std::string_view, Time,
                                                    std::size_t) const override;

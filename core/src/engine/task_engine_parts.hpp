@@ -92,7 +92,7 @@ struct TaskEngine::Parts {
         keeper(
             storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
             [this] { look_for_work(); }, [this] { abort_cancelled(); }),
-        housekeeping(storage.maintenance(), keys, held, clock, host, metrics, settings.retention) {}
+        housekeeping(storage, keys, held, clock, host, metrics, settings) {}
 
   // Something may have become claimable that others had claimed.
   void look_for_work() {
@@ -250,6 +250,8 @@ struct TaskEngine::Parts {
           break;
         case WriteResult::held_elsewhere:
           return std::nullopt;
+        case WriteResult::limit_exceeded:
+          throw LimitExceeded("A limit of the organisation is reached");
       }
     }
   }

@@ -1,5 +1,7 @@
 // TaskEngine: what a frontend asks for about tasks.
 #include "engine/new_task.hpp"
+#include "engine/organization_limits.hpp"
+#include "engine/task_audit.hpp"
 #include "engine/task_engine_parts.hpp"
 
 namespace punctual {
@@ -36,7 +38,7 @@ Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
 Reply TaskEngine::create_task(const Request& request, NewTask draft, const Render<CreatedTask>& render) {
   parts_->refuse_when_draining();
   const Time now = this->now();
-  NewWork work = new_work(std::move(draft), request.principal.organization_id, now, parts_->ids);
+  NewWork work = new_work(std::move(draft), request.principal, now, parts_->ids);
   CreatedTask created{work.task, std::nullopt, {}};
   if (work.execution) {
     created.execution_id = work.execution->id;
@@ -60,6 +62,9 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
     if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
     if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
     if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    if (outcome.result == WriteResult::limit_exceeded) {
+      refuse_beyond_limit(work.task.spec.schedule_type, request.principal.limits);
+    }
     throw NotFound("The organisation does not exist any more");
   }
   parts_->follow_up(std::move(work), outcome.claimed, request.principal);
@@ -68,7 +73,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
 
 Task TaskEngine::find_task(const Principal& principal, TaskId id) {
   auto task = parts_->storage.tasks().find(principal.organization_id, id);
-  if (!task) throw NotFound();
+  if (!task || is_over(*task, kept_since(principal))) throw NotFound();
   return std::move(*task);
 }
 
@@ -78,12 +83,13 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
   parts_->refuse_when_draining();
   StoredReply reply;
   TaskUpdate update;
+  std::optional<AuditEntry> audit;
   Reply done = parts_->change(request.principal, id, reply, [&](std::span<const ExecutionId> sending) {
     const Task before = find_task(request.principal, id);
     const Time now = this->now();
     TaskSpec wanted = change.apply(before);
     if (change.moves_due_time && change.delay) wanted.scheduled_at = due_after(now, *change.delay);
-    update = changed_task(before, std::move(wanted), now);
+    update = changed_task(before, std::move(wanted), request.principal.limits, now);
     const TaskSpec& spec = update.task.spec;
     if (change.moves_due_time && spec.scheduled_at != before.spec.scheduled_at) {
       update.pending = PendingChange::move;
@@ -92,8 +98,10 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
     }
     reply = render(update.task);
     if (spec == before.spec && !request.idempotency) return TaskWriteOutcome{};
+    audit = task_updated(request.principal, before, update.task);
     const TaskWrite write{
-        before.organization_id, id, parts_->lease.node(), now, sending, idempotency_record(request, now, reply)};
+        before.organization_id,   id, parts_->lease.node(), now, sending, idempotency_record(request, now, reply),
+        audit ? &*audit : nullptr};
     return parts_->storage.tasks().update(write, update);
   });
   if (!done.replayed && update.pending == PendingChange::move) parts_->dispatcher.wake(update.move_to);
@@ -105,11 +113,14 @@ Reply TaskEngine::update_task(const Request& request, TaskId id, const TaskChang
 
 Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredReply& reply) {
   parts_->refuse_when_draining();
+  // What is not shown any more is not there.
+  if (kept_since(request.principal)) (void)find_task(request.principal, id);
   StoredReply content = reply;
   return parts_->change(request.principal, id, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
+    const AuditEntry audit = task_deleted(request.principal, id, now);
     return parts_->storage.tasks().remove({request.principal.organization_id, id, parts_->lease.node(), now, sending,
-                                           idempotency_record(request, now, reply)});
+                                           idempotency_record(request, now, reply), &audit});
   });
 }
 
@@ -118,19 +129,26 @@ Reply TaskEngine::delete_queue(const Request& request, std::string_view queue, c
   StoredReply content;
   return parts_->change(request.principal, std::nullopt, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
+    AuditEntry audit;
+    const auto counted = [&](std::size_t count) {
+      audit = queue_deleted(request.principal, queue, count, now);
+      return content = render(count);
+    };
     return parts_->storage.tasks().remove_queue({request.principal.organization_id,
                                                  {},
                                                  parts_->lease.node(),
                                                  now,
                                                  sending,
-                                                 idempotency_record(request, now, {})},
-                                                queue, [&](std::size_t count) { return content = render(count); });
+                                                 idempotency_record(request, now, {}),
+                                                 &audit},
+                                                queue, counted);
   });
 }
 
 Reply TaskEngine::trigger_task(const Request& request, TaskId id, const Render<StartedRun>& render) {
   parts_->refuse_when_draining();
   const Time now = this->now();
+  if (kept_since(request.principal)) (void)find_task(request.principal, id);
   const auto execution = parts_->ids.next<ExecutionId>(now);
   const Time due = std::chrono::floor<milliseconds>(now);
   StoredReply reply = render({execution, due});
@@ -139,6 +157,9 @@ Reply TaskEngine::trigger_task(const Request& request, TaskId id, const Render<S
       {execution, execution, 1, due});
   if (outcome.result == WriteResult::replayed) return {outcome.replay.value(), true};
   if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (outcome.result == WriteResult::limit_exceeded) {
+    refuse_beyond_limit(ScheduleType::once, request.principal.limits);
+  }
   if (outcome.result != WriteResult::applied) throw NotFound();
   parts_->dispatcher.wake(due);
   return {std::move(reply), false};

@@ -62,6 +62,7 @@ KeyCache::Answer KeyCache::look_up(Shard& shard, std::string_view public_id, con
 
 KeyCache::Answer KeyCache::answer(Entry& entry, const Digest& secret_hash, Time now) {
   if (!entry.known || !same_digest(entry.known->secret_hash, secret_hash)) return {true, std::nullopt, false};
+  if (entry.known->expires_at && now >= *entry.known->expires_at) return {true, std::nullopt, false};
   const bool touch = now >= entry.known->next_touch;
   if (touch) entry.known->next_touch = now + touch_interval;
   return {true, entry.known->principal, touch};
@@ -72,9 +73,10 @@ KeyCache::Entry KeyCache::read(std::string_view public_id, Time now) {
   auto owner = directory_.find_key(public_id);
   if (!owner || owner->key.revoked_at) return entry;
   entry.known = Known{{owner->organization.id, owner->key.id, std::move(owner->key.public_id),
-                       std::move(owner->organization.signing_secrets)},
+                       std::move(owner->organization.signing_secrets), owner->organization.limits},
                       owner->key.secret_hash,
-                      owner->key.last_used_at ? *owner->key.last_used_at + touch_interval : Time::min()};
+                      owner->key.last_used_at ? *owner->key.last_used_at + touch_interval : Time::min(),
+                      owner->key.expires_at};
   return entry;
 }
 

@@ -33,7 +33,7 @@ class KeyCache {
   // `capacity`: how many found and how many missing keys are kept, about. `directory` outlives the cache.
   explicit KeyCache(Directory& directory, std::size_t capacity = default_capacity);
 
-  // The owner of a key; nullopt when the text is not a key, is unknown, has the wrong secret or is revoked. Passes on what
+  // The owner of a key; nullopt when the text is not a key, is unknown, has the wrong secret, is revoked or has expired. Passes on what
   // storage throws, and remembers nothing then.
   [[nodiscard]] std::optional<Principal> authenticate(std::string_view text, Time now);
 
@@ -49,6 +49,7 @@ class KeyCache {
     Principal principal;
     Digest secret_hash{};
     Time next_touch;  // when a use is to be written again
+    std::optional<Time> expires_at;
   };
   struct Entry {
     std::string public_id;

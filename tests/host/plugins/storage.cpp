@@ -19,6 +19,8 @@ class ForgetfulStorage final : public Storage {
   ExecutionChanges& execution_changes() noexcept override { std::terminate(); }
   Schedules& schedules() noexcept override { std::terminate(); }
   Directory& directory() noexcept override { std::terminate(); }
+  AuditLog& audit() noexcept override { std::terminate(); }
+  Quotas& quotas() noexcept override { std::terminate(); }
   Maintenance& maintenance() noexcept override { std::terminate(); }
   HostStates& hosts() noexcept override { std::terminate(); }
 };

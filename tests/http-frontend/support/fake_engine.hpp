@@ -60,6 +60,8 @@ class FakeEngine final : public Engine {
                                        const Render<std::size_t>& render) override {
     return {render(0)};
   }
+  [[nodiscard]] std::optional<Time> kept_since(const Principal&) const override { return {}; }
+  [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override { return {}; }
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override {
     return {};
   }

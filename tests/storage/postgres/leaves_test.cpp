@@ -59,6 +59,25 @@ TEST_CASE_METHOD(LeavesFixture, "leaves are made ahead and are never more than n
   CHECK(value("select max(until) > '2026-03-01'::timestamptz + interval '407 days' from punctual.leaves") == "t");
 }
 
+TEST_CASE_METHOD(LeavesFixture, "a leaf goes when the organisation with the longest retention has done with it") {
+  const auto keep_for = [&](seconds retention) {
+    REQUIRE(store().directory().change_organization(other, [&](Organization& one) -> std::optional<AuditEntry> {
+      one.limits.retention = retention;
+      return std::nullopt;
+    }));
+  };
+  const TaskId id = delivered();
+  keep_for(3600s);
+  (void)keep_up(at(25 * day));
+  CHECK(tasks().find(acme, id));
+  keep_for(100 * day);
+  (void)keep_up(at(60 * day));
+  CHECK(tasks().find(acme, id));
+  CHECK(value("select tier from punctual.tasks") == "w");
+  (void)keep_up(at(120 * day));
+  CHECK_FALSE(tasks().find(acme, id));
+}
+
 TEST_CASE_METHOD(LeavesFixture,
                  "a forgotten transaction defers the drop of a leaf, and neither a new leaf nor traffic") {
   const TaskId old = delivered();

@@ -167,7 +167,7 @@ TEST_CASE_METHOD(WorkPlansFixture, "a claim with organisations in turn reads no 
     request.share = 2;
     request.shares = {{organization(greedy), 200}};
   }
-  SECTION("with a cap") { store().directory().set_max_concurrent(organization(greedy), 50); }
+  SECTION("with a cap") { (void)store().directory().set_max_concurrent(organization(greedy), 50); }
   const auto plans = claim(request);
   INFO(text_of(plans));
   CAPTURE(while_empty);

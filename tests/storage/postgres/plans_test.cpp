@@ -51,6 +51,17 @@ TEST_CASE_METHOD(PagePlansFixture, "the first page of executions is read from it
   CHECK_THAT(found, !Contains("\"Sort\"") && !Contains("Seq Scan") && Contains("organization_id_scheduled_for"));
 }
 
+TEST_CASE_METHOD(PagePlansFixture, "where less is kept than is stored, older leaves are not looked into") {
+  const auto found =
+      plan(postgres::page_of_kept_executions,
+           "uuid, timestamptz, uuid, timestamptz, text, timestamptz, text, integer, integer, timestamptz",
+           an_organization +
+               ", 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '-infinity', null, now(), "
+               "null, 51, 0, '2026-03-28'");
+  CHECK_THAT(found, !Contains("Seq Scan") && Contains("Merge Append") && Contains("organization_id_scheduled_for"));
+  CHECK_THAT(found, Contains("\"Subplans Removed\": 3"));
+}
+
 TEST_CASE_METHOD(PagePlansFixture, "a sync finds cron tasks by their names, and walks no other tasks") {
   const auto [sql, types, values] = GENERATE(
       std::array<std::string, 3>{postgres::cron_tasks_locked, "uuid", an_organization},
@@ -172,5 +183,30 @@ TEST_CASE_METHOD(FilteredFixture,
     tasks.schedule_type = ScheduleType::cron;
   }
   CHECK(tasks_found() == 30);
+  CHECK(most <= 30);
+}
+
+TEST_CASE_METHOD(FilteredFixture, "where less is kept than is stored, lists are read from the same indexes") {
+  session.execute(R"sql(
+    update executions set status = 'failed', queue = 'q', followed = right(id::text, 1) < '8'
+    where id in (select id from special);
+    update tasks set queue = 'q', last_execution_status = 'failed' where id in (select id from special);)sql");
+  executions.kept_since = tasks.kept_since = at(-24h * 365);
+  SECTION("failed executions") {
+    executions.status = ExecutionStatus::failed;
+    CHECK(executions_found() == 30);
+  }
+  SECTION("executions of a queue") {
+    executions.queue = "q";
+    CHECK(executions_found() == 30);
+  }
+  SECTION("tasks of a queue") {
+    tasks.queue = "q";
+    CHECK(tasks_found() == 30);
+  }
+  SECTION("failed tasks") {
+    tasks.status = ExecutionStatus::failed;
+    CHECK(tasks_found() == 30);
+  }
   CHECK(most <= 30);
 }

@@ -108,7 +108,7 @@ struct PlansFixture {
     (void)store.tasks().remove_queue({organization, {}, node, now, {}, {}}, "post",
                                      [](std::size_t) { return StoredReply{}; });
     const TaskWrite write{organization, {}, node, now, {}, {}};
-    const auto no_reply = [](const Queue&) { return StoredReply{}; };
+    const auto no_reply = [](const Queue&, const Queue&) { return StoredReply{}; };
     (void)store.queues().change(write, "mail", {3, true, QueueRate{10, 1s}}, no_reply);
     (void)store.work().claim({node, ClaimToken{9}, now, now, 3, 3, {}});
     (void)store.queues().pause(write, "mail");
@@ -122,6 +122,37 @@ struct PlansFixture {
     store.directory().create_key({id_of<KeyId>(1), organization, "pk", {}, now, {}, {}});
     (void)store.directory().revoke_key("pk", now);
     store.directory().touch_key(id_of<KeyId>(1), now);
+    limit();
+  }
+
+  void limit() {
+    (void)store.directory().change_organization(organization, [&](Organization& one) -> std::optional<AuditEntry> {
+      one.limits = {1, seconds{60}, 1, seconds{3600}};
+      one.signing_secrets = {"whsec_y", "whsec_x"};
+      one.old_secret_until = now;
+      return audit;
+    });
+    NewWork work;
+    work.task.id = id_of<TaskId>(50);
+    work.task.organization_id = organization;
+    work.task.inserted_at = now;
+    work.execution = NewExecution{id_of<ExecutionId>(50), id_of<ExecutionId>(50), 1, now};
+    (void)store.work().insert(node, {&work, 1});
+    work.task.id = id_of<TaskId>(51);
+    work.task.spec.schedule_type = ScheduleType::cron;
+    work.execution.reset();
+    (void)store.work().insert(node, {&work, 1});
+    (void)store.directory().end_rotations(now);
+    (void)store.quotas().take_notices([&](const QuotaNotice&) { return audit; });
+    (void)store.quotas().find(organization, now);
+    AuditQuery query;
+    query.organization_id = organization;
+    (void)store.audit().list(query);
+    query.action = "x";
+    (void)store.audit().list(query);
+    query.subject = "x";
+    (void)store.audit().list(query);
+    (void)store.audit().expire(now + 60s, 10);
   }
 
   void synchronise() {
@@ -282,11 +313,12 @@ bool is_meant(const std::string& step) {
       "SCAN tasks USING INDEX tasks_scheduled",                      // schedules in order of their next run
       "SCAN outbox USING INDEX outbox_due",                          // the earliest message
       "SCAN outbox USING COVERING INDEX sqlite_autoindex_outbox_1",  // counting them
-      "SCAN hosts",                                   // all of them are wanted, and they are few
-      "SCAN waiting",                                          // the organisations found so far
-      "SCAN executions USING COVERING INDEX executions_held",  // counted
-      "SCAN (subquery-1)",                                           // what was counted
+      "SCAN hosts",                                                  // all of them are wanted, and they are few
       "SCAN waiting",                                                // the organisations found so far
+      "SCAN executions USING COVERING INDEX executions_held",        // counted
+      "SCAN (subquery-1)",                                           // what was counted
+      "SCAN organizations",                                          // all of them, which are few
+      "SCAN quotas",
       "SCAN CONSTANT ROW"};
   return meant.contains(step);
 }
@@ -334,8 +366,19 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
            "SEARCH executions USING INDEX executions_held (organization_id=? AND held_host=?)",
            "SEARCH executions USING INDEX executions_hold_ends (hold_ends<?)",
            // Retention.
-           "SEARCH executions USING INDEX executions_finished (finished_at<?)",
-           "SEARCH tasks USING INDEX tasks_deleted (deleted_at<?)",
+           "SEARCH executions USING INDEX executions_finished (organization_id=? AND finished_at<?)",
+           "SEARCH tasks USING INDEX tasks_deleted (organization_id=? AND deleted_at<?)",
+           "SEARCH executions USING COVERING INDEX executions_finished (organization_id=? AND finished_at<?)",
+           "SEARCH tasks USING COVERING INDEX tasks_deleted (organization_id=? AND deleted_at<?)",
+           // Limits and the audit log.
+           "SEARCH quotas USING PRIMARY KEY (organization_id=?)",
+           "SEARCH tasks USING COVERING INDEX tasks_cron_names (organization_id=?)",
+           "SEARCH audit_entries USING INDEX audit_entries_listed (organization_id=? AND (at,id)<(?,?))",
+           "SEARCH audit_entries USING INDEX audit_entries_of_action (organization_id=? AND action=? AND "
+           "(at,id)<(?,?))",
+           "SEARCH audit_entries USING INDEX audit_entries_of_subject "
+           "(organization_id=? AND subject=? AND (at,id)<(?,?))",
+           "SEARCH audit_entries USING COVERING INDEX audit_entries_by_age (at<?)",
            "SEARCH executions USING COVERING INDEX executions_of_task (task_id=?)",
            "SEARCH executions USING PRIMARY KEY (id=?)",
            "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)",

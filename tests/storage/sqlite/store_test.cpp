@@ -101,6 +101,7 @@ TEST_CASE_METHOD(StoreFixture, "one upkeep deletes a bounded number of execution
   store.maintenance().migrate();
   store.writer().write([](Connection& connection) {
     connection.run_script(R"sql(
+      insert into organizations (id, name, signing_secrets, inserted_at) values (zeroblob(16), 'acme', '[]', 0);
       with recursive number (n) as (
         select 1
         union all

@@ -203,6 +203,8 @@ Answer Api::failure(const RouteMatch& match) {
     return error_answer(ErrorCode::conflict, problem.what());
   } catch (const Invalid& problem) {
     return error_answer(ErrorCode::validation_error, "Validation failed", &problem.fields());
+  } catch (const LimitExceeded& problem) {
+    return error_answer(ErrorCode::limit_exceeded, problem.what());
   } catch (const KeyReused& problem) {
     return error_answer(ErrorCode::idempotency_key_reused, problem.what());
   } catch (const Unavailable& problem) {

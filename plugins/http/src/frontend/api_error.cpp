@@ -30,6 +30,7 @@ constexpr std::array codes{
     CodeEntry{ErrorCode::payload_too_large, 413, "payload_too_large"},
     CodeEntry{ErrorCode::unsupported_media_type, 415, "unsupported_media_type"},
     CodeEntry{ErrorCode::validation_error, 422, "validation_error"},
+    CodeEntry{ErrorCode::limit_exceeded, 422, "limit_exceeded"},
     CodeEntry{ErrorCode::idempotency_key_reused, 422, "idempotency_key_reused"},
     CodeEntry{ErrorCode::rate_limited, 429, "rate_limited"},
     CodeEntry{ErrorCode::internal, 500, "internal"},

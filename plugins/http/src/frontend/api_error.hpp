@@ -30,6 +30,7 @@ enum class ErrorCode : std::uint8_t {
   payload_too_large,
   unsupported_media_type,
   validation_error,
+  limit_exceeded,
   idempotency_key_reused,
   rate_limited,
   internal,

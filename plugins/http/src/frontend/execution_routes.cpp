@@ -16,6 +16,7 @@ Answer page_of_executions(const Call& call, ExecutionQuery query) {
   query.status = call.query.named<ExecutionStatus>("status", parse_name<ExecutionStatus>);
   query.since = call.query.time("since");
   query.until = call.query.time("until");
+  query.kept_since = call.engine.kept_since(*call.principal);
   const auto page = call.engine.list_executions(std::move(query));
   return {.body = page_body(page, wish, append_execution, [](const Execution& last) {
             return ExecutionCursor{last.scheduled_for, last.id};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontend/audit_json.hpp"
 #include "frontend/execution_json.hpp"
 #include "frontend/json_text.hpp"
 #include "frontend/queue_json.hpp"
@@ -111,6 +112,8 @@ object schemas() {
   add_keys(detail, execution_detail_keys());
   object queue;
   add_keys(queue, queue_keys());
+  object audit;
+  add_keys(audit, audit_keys());
   return {{"Task", shape(std::move(task))},
           {"NewTask", new_task_schema()},
           {"TaskChange", task_change_schema()},
@@ -120,6 +123,8 @@ object schemas() {
           {"ExecutionPage", page_schema("Execution")},
           {"ExecutionDetail", shape(std::move(detail))},
           {"Queue", shape(std::move(queue))},
+          {"AuditEntry", shape(std::move(audit))},
+          {"AuditPage", page_schema("AuditEntry")},
           {"Error", error_schema()}};
 }
 

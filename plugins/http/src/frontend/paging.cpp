@@ -49,8 +49,9 @@ std::optional<std::string> from_base64url(std::string_view text) {
 class KeyWriter {
  public:
   explicit KeyWriter(char list) : bytes_(1, list) {}
-  KeyWriter& time(Time value) {
-    const auto count = static_cast<std::uint64_t>(value.time_since_epoch().count());
+  KeyWriter& time(Time value) { return number(value.time_since_epoch().count()); }
+  KeyWriter& number(std::int64_t value) {
+    const auto count = static_cast<std::uint64_t>(value);
     for (int shift = 56; shift >= 0; shift -= 8) bytes_ += static_cast<char>(count >> shift & 255);
     return *this;
   }
@@ -67,10 +68,11 @@ class KeyWriter {
 class KeyReader {
  public:
   explicit KeyReader(std::string_view bytes) : bytes_(bytes) {}
-  Time time() {
+  Time time() { return Time{microseconds{number()}}; }
+  std::int64_t number() {
     std::uint64_t count = 0;
     for (int i = 0; i < 8; ++i) count = count << 8 | static_cast<unsigned char>(bytes_[at_++]);
-    return Time{microseconds{static_cast<std::int64_t>(count)}};
+    return static_cast<std::int64_t>(count);
   }
   Uuid id() {
     Uuid out;
@@ -113,6 +115,10 @@ std::string cursor_text(const ExecutionCursor& cursor) {
   return KeyWriter('e').time(cursor.scheduled_for).id(cursor.id.value).text();
 }
 
+std::string cursor_text(const AuditCursor& cursor) {
+  return KeyWriter('a').time(cursor.at).number(cursor.place).text();
+}
+
 std::optional<TaskCursor> read_task_cursor(const Query& query) {
   const auto bytes = cursor_bytes(query);
   if (!bytes) return std::nullopt;
@@ -134,6 +140,17 @@ std::optional<ExecutionCursor> read_execution_cursor(const Query& query) {
   ExecutionCursor cursor;
   cursor.scheduled_for = key.time();
   cursor.id.value = key.id();
+  return cursor;
+}
+
+std::optional<AuditCursor> read_audit_cursor(const Query& query) {
+  const auto bytes = cursor_bytes(query);
+  if (!bytes) return std::nullopt;
+  if (bytes->size() != 17u || !bytes->starts_with('a')) refuse();
+  KeyReader key(*bytes);
+  AuditCursor cursor;
+  cursor.at = key.time();
+  cursor.place = key.number();
   return cursor;
 }
 

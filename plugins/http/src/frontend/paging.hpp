@@ -23,9 +23,11 @@ struct PageWish {
 // The position behind a row, as opaque text: url-safe base64 (RFC 4648, section 5) of the row's sort key.
 [[nodiscard]] std::string cursor_text(const TaskCursor& cursor);
 [[nodiscard]] std::string cursor_text(const ExecutionCursor& cursor);
+[[nodiscard]] std::string cursor_text(const AuditCursor& cursor);
 // nullopt: none was given. Throws ApiError invalid_params for a text that is not such a cursor.
 [[nodiscard]] std::optional<TaskCursor> read_task_cursor(const Query& query);
 [[nodiscard]] std::optional<ExecutionCursor> read_execution_cursor(const Query& query);
+[[nodiscard]] std::optional<AuditCursor> read_audit_cursor(const Query& query);
 
 // {"data":[…],"has_more":…,"limit":…,"offset":…,"next_cursor":…}. `append` writes one item, `position` is its cursor.
 template <class T, class Append, class Position>

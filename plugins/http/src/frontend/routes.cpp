@@ -38,6 +38,15 @@ constexpr std::array execution_filters{
     since,
     until};
 
+constexpr std::array audit_filters{
+    limit,
+    offset,
+    cursor,
+    QueryParameter{"action", R"({"type":"string"})", "Only of this action, such as task.updated"},
+    QueryParameter{"subject", R"({"type":"string"})", "Only of this task, key or queue"},
+    QueryParameter{"since", R"({"type":"string","format":"date-time"})", "At or after this instant"},
+    QueryParameter{"until", R"({"type":"string","format":"date-time"})", "Before this instant"}};
+
 constexpr std::array queue_to_delete{QueryParameter{"queue", R"({"type":"string"})", "The queue; required"}};
 
 constexpr std::array preview_parameters{
@@ -129,6 +138,7 @@ constexpr std::string_view retry_filter = R"({"type":"object","additionalPropert
       "since":{"type":"string","format":"date-time","description":"scheduled_for at or after"},
       "until":{"type":"string","format":"date-time","description":"scheduled_for before"},
       "limit":{"type":"integer","minimum":1,"maximum":1000,"default":100,"description":"At most so many, the earliest first"}}})";
+constexpr std::array audit_page{ReplyNote{200, R"({"$ref":"#/components/schemas/AuditPage"})"}};
 constexpr std::array preview_reply{
     ReplyNote{200, R"({"type":"object","properties":{"data":{"type":"object","properties":{
       "expression":{"type":"string"},"timezone":{"type":"string"},
@@ -272,6 +282,8 @@ constexpr std::array table{
           "Run an execution again",
           {},
           trigger_reply},
+    Route{"GET", "/api/v1/audit", Access::key, none, json, list_audit, "List what was changed, by whom, newest first",
+          audit_filters, audit_page},
     Route{"GET", "/api/v1/cron/preview", Access::key, none, json, preview_cron, "When a cron expression comes due",
           preview_parameters, preview_reply},
     Route{"GET", "/api/v1/openapi", Access::open, none, json, show_openapi, "This document", {}, object_reply},

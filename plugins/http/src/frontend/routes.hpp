@@ -114,6 +114,7 @@ Answer show_execution(const Call& call);
 Answer cancel_execution(const Call& call);
 Answer retry_execution(const Call& call);
 Answer retry_executions(const Call& call);
+Answer list_audit(const Call& call);
 Answer preview_cron(const Call& call);
 Answer show_health(const Call& call);
 Answer show_readiness(const Call& call);

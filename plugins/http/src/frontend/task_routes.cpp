@@ -86,6 +86,7 @@ Answer list_tasks(const Call& call) {
   query.schedule_type = call.query.named<ScheduleType>("schedule_type", parse_name<ScheduleType>);
   query.status = call.query.named<ExecutionStatus>("status", parse_name<ExecutionStatus>);
   query.name_prefix = call.query.text("q");
+  query.kept_since = call.engine.kept_since(*call.principal);
   const auto page = call.engine.list_tasks(std::move(query));
   return {.body = page_body(page, wish, append_task, [](const Task& last) {
             return TaskCursor{last.last_execution_at, last.inserted_at, last.id};
