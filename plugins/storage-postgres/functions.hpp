@@ -16,8 +16,8 @@ extern const std::string claim_messages_function;
 
 // In the order in which they must be made.
 [[nodiscard]] inline std::array<const std::string*, 6> hot_path_functions() {
-  return {&end_claims_function, &insert_work_function, &claim_work_function, &settle_work_function,
-          &retry_executions_function, &claim_messages_function};
+  return {&end_claims_function,  &insert_work_function,      &claim_work_function,
+          &settle_work_function, &retry_executions_function, &claim_messages_function};
 }
 
 }  // namespace punctual::postgres

@@ -51,9 +51,7 @@ class Model {
   int answer = 200;
   std::size_t sent = 0;
 
-  void start(std::size_t task, ExecutionId run, Time due) {
-    executions.push_back({task, run, 1, due, next_place_++});
-  }
+  void start(std::size_t task, ExecutionId run, Time due) { executions.push_back({task, run, 1, due, next_place_++}); }
 
   ModelExecution* pending_of_run(ExecutionId run) {
     for (auto& one : executions) {
@@ -251,7 +249,10 @@ class RandomRequests : public EngineFixture {
     if (chosen == nullptr || chosen->queue) return;
     const Time due = clock.now() + seconds(1 + below(40));
     say("move task " + std::to_string(place) + " to " + format_rfc3339(due));
-    const auto call = [&] { (void)edit(*server_, chosen->id, [&](TaskSpec& spec) { spec.scheduled_at = due; }, true); };
+    const auto call = [&] {
+      (void)edit(
+          *server_, chosen->id, [&](TaskSpec& spec) { spec.scheduled_at = due; }, true);
+    };
     if (chosen->deleted) return refused<NotFound>(call);
     const Task stored = server_->engine().find_task(principal, chosen->id);
     auto* pending = model_.pending_of_run(chosen->own_run);
@@ -290,8 +291,9 @@ class RandomRequests : public EngineFixture {
     auto& known = model_.executions[chosen->second];
     say("cancel execution " + std::to_string(chosen->second));
     const auto call = [&] {
-      (void)server_->engine().cancel_execution(request(), chosen->first.id,
-                                               [](const Execution&) { return StoredReply{200, ""}; });
+      (void)server_->engine().cancel_execution(request(), chosen->first.id, [](const Execution&) {
+        return StoredReply{200, ""};
+      });
     };
     if (known.status != ExecutionStatus::pending) return refused<Conflict>(call);
     call();

@@ -52,8 +52,8 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
   const auto& paths = api.at("paths").as_object();
   for (const std::string path :
        {"/api/v1/tasks", "/api/v1/tasks/batch", "/api/v1/sync", "/api/v1/tasks/{id}", "/api/v1/tasks/{id}/trigger",
-        "/api/v1/tasks/{id}/executions", "/api/v1/executions", "/api/v1/executions/{id}", "/api/v1/executions/{id}/cancel",
-        "/api/v1/executions/{id}/retry", "/api/v1/executions/retry", "/api/v1/queues",
+        "/api/v1/tasks/{id}/executions", "/api/v1/executions", "/api/v1/executions/{id}",
+        "/api/v1/executions/{id}/cancel", "/api/v1/executions/{id}/retry", "/api/v1/executions/retry", "/api/v1/queues",
         "/api/v1/queues/{name}", "/api/v1/queues/{name}/pause", "/api/v1/queues/{name}/resume", "/api/v1/cron/preview",
         "/health", "/ready", "/metrics"}) {
     INFO(path);

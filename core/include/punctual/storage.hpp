@@ -520,8 +520,8 @@ class Maintenance {
   [[nodiscard]] virtual UpkeepReport upkeep(const Upkeep& upkeep) = 0;
 };
 
-class QueueStore;  // queues.hpp
-class TaskGroups;  // task_groups.hpp
+class QueueStore;        // queues.hpp
+class TaskGroups;        // task_groups.hpp
 class ExecutionChanges;  // execution_changes.hpp
 
 class Storage {

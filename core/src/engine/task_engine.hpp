@@ -29,7 +29,7 @@ struct EngineSettings {
   bool compat_headers = true;
   std::size_t max_callbacks_in_flight = 1000;  // of this node
   milliseconds callback_timeout{10000};        // of one attempt
-  bool host_limits = true;  // hosts that fail or ask for a pause are left alone for a while
+  bool host_limits = true;                     // hosts that fail or ask for a pause are left alone for a while
 
   // From the host's settings, as declared by engine_settings().
   [[nodiscard]] static EngineSettings read(const Settings& settings);

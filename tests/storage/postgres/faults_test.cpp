@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "punctual/errors.hpp"
-#include "sql_errors.hpp"
-#include "punctual/task_groups.hpp"
 #include "punctual/execution_changes.hpp"
+#include "punctual/task_groups.hpp"
+#include "sql_errors.hpp"
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;

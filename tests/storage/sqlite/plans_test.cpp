@@ -282,9 +282,9 @@ bool is_meant(const std::string& step) {
       "SCAN tasks USING INDEX tasks_scheduled",                      // schedules in order of their next run
       "SCAN outbox USING INDEX outbox_due",                          // the earliest message
       "SCAN outbox USING COVERING INDEX sqlite_autoindex_outbox_1",  // counting them
-      "SCAN hosts",                                   // all of them are wanted, and they are few
-      "SCAN waiting",                                          // the organisations found so far
-      "SCAN executions USING COVERING INDEX executions_held",  // counted
+      "SCAN hosts",                                                  // all of them are wanted, and they are few
+      "SCAN waiting",                                                // the organisations found so far
+      "SCAN executions USING COVERING INDEX executions_held",        // counted
       "SCAN (subquery-1)",                                           // what was counted
       "SCAN waiting",                                                // the organisations found so far
       "SCAN CONSTANT ROW"};
