@@ -105,6 +105,17 @@ const std::string page_of_pending_executions = claimed + R"sql(
     where organization_id = $1
       and status = 'pending'
       and queue is null
+      and held_host is null
+      and $7::text is null)sql" + bounds + R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9)
+    union all
+    ()sql" + execution_columns + R"sql(
+    from executions_keep executions
+    where organization_id = $1
+      and status = 'pending'
+      and queue is null
+      and held_host is not null
       and $7::text is null)sql" + bounds + R"sql(
     order by scheduled_for desc, id desc
     limit $8::bigint + $9)
