@@ -147,6 +147,12 @@ const std::string page_of_running_executions = claimed + of_claimed + in_order;
 const std::string page_of_pending_executions = claimed + put_together({part(keep, R"sql(
       and status = 'pending'
       and queue is null
+      and held_host is null
+      and $7::text is null)sql" + bounds),
+                                                                       part(keep, R"sql(
+      and status = 'pending'
+      and queue is null
+      and held_host is not null
       and $7::text is null)sql" + bounds),
                                                                        part(keep, R"sql(
       and status = 'pending'

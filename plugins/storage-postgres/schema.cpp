@@ -165,6 +165,8 @@ create index executions_keep_due_by_organization on executions_keep (organizatio
   where status = 'pending' and queue is null and held_host is null;
 create index executions_keep_held on executions_keep (organization_id, held_host, scheduled_for, id)
   where status = 'pending' and held_host is not null;
+create index executions_keep_held_listed on executions_keep (organization_id, scheduled_for desc, id desc)
+  where status = 'pending' and queue is null and held_host is not null;
 create index executions_keep_hold_ends on executions_keep (hold_ends)
   where status = 'pending' and hold_ends is not null;
 -- Those that run first: only they have a token.

@@ -133,8 +133,16 @@ class ExecutionList {
     from executions
     where organization_id = ?1
       and status = 'pending'
-      and queue is null)sql" + bounds + in_queue +
+      and queue is null
+      and held_host is null)sql" + bounds + in_queue +
                                              in_order;
+    static const std::string held = select_execution + R"sql(
+    from executions
+    where organization_id = ?1
+      and status = 'pending'
+      and queue is null
+      and held_host is not null)sql" +
+                                    bounds + in_queue + in_order;
     static const std::string queued = select_execution + R"sql(
     from executions
     where organization_id = ?1
@@ -142,7 +150,7 @@ class ExecutionList {
       and queue is not null)sql" + bounds +
                                       in_queue + in_order;
     if (query_.status == ExecutionStatus::running) return merge({&running});
-    merge({&running, &without_queue, &queued});
+    merge({&running, &without_queue, &held, &queued});
   }
 
   // From lists that have nothing in common, each in order.

@@ -264,6 +264,9 @@ create index hosts_due on hosts (next_at);
 create index executions_held on executions (organization_id, held_host, scheduled_for, id, status)
   where held_host is not null and status = 'pending';
 
+create index executions_held_listed on executions (organization_id, scheduled_for, id)
+  where held_host is not null and queue is null and status = 'pending';
+
 create index executions_hold_ends on executions (hold_ends)
   where hold_ends is not null and status = 'pending';
 

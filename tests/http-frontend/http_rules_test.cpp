@@ -31,7 +31,7 @@ TEST_CASE("a method that a path does not have is 405 with Allow") {
   CHECK(reply.header("Allow") == "GET, HEAD, POST, DELETE, OPTIONS");
   CHECK(server.client().request("TRACE", "/health").header("Allow") == "GET, HEAD, OPTIONS");
   CHECK(server.client().request("get", "/health").status == 405);
-  CHECK(server.client().post("/api/v1/tasks/batch", "{}").status == 405);
+  CHECK(server.client().get("/api/v1/sync").status == 405);
 }
 
 TEST_CASE("OPTIONS tells the methods of a path") {

@@ -209,7 +209,7 @@ struct PlansFixture {
     const HostKey closed{organization, "example.com:443"};
     const HostReport failed{closed, HostReport::Kind::failed, now, {}, {}};
     (void)store.hosts().report({&failed, 1});
-    for (std::uint8_t number = 30; number < 34; ++number) {
+    for (std::uint8_t number = 40; number < 44; ++number) {
       NewWork work;
       work.task.id = id_of<TaskId>(number);
       work.task.organization_id = organization;
@@ -222,7 +222,7 @@ struct PlansFixture {
         REQUIRE(store.hosts().ask({&question, 1}, now).at(0) == HostAnswer::held);
       }
     }
-    const auto task = store.tasks().find(organization, id_of<TaskId>(30)).value();
+    const auto task = store.tasks().find(organization, id_of<TaskId>(40)).value();
     const TaskUpdate update{task, task.updated_at, PendingChange::keep, {}};
     REQUIRE(store.tasks().update({organization, task.id, node, now, {}, {}}, update).let_go);
     REQUIRE(store.hosts().advance(now + 10s).executions > 0);

@@ -10,7 +10,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 
 #include "frontend/client_address.hpp"
 #include "frontend/steady_time.hpp"
@@ -34,8 +33,8 @@ class ConnectionCount {
 
 struct Connection {
   // `count` outlives it.
-  Connection(Poco::Net::StreamSocket accepted, ConnectionCount& count)
-      : socket(std::move(accepted)), peer(IpAddress::from_socket(descriptor())), count_(count) {
+  Connection(const Poco::Net::StreamSocket& accepted, ConnectionCount& count)
+      : socket(accepted), peer(IpAddress::from_socket(descriptor())), count_(count) {
     count_.add();
   }
   ~Connection() { count_.remove(); }

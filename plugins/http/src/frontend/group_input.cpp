@@ -57,7 +57,9 @@ void read_at(const std::string& place, Invalid::Fields& problems, Read read) {
     add(problems, place + std::string(field_of(problem.code)), problem.message);
   } catch (const Invalid& problem) {
     for (const auto& [field, texts] : problem.fields()) {
-      auto& all = problems[place + '.' + field];
+      std::string key = place;
+      key.append(1, '.').append(field);
+      auto& all = problems[key];
       all.insert(all.end(), texts.begin(), texts.end());
     }
   }

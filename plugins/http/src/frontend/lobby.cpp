@@ -27,8 +27,8 @@ int checked(int descriptor, const char* what) {
 
 }  // namespace
 
-Lobby::Lobby(Poco::Net::ServerSocket listener, LobbyEvents events)
-    : listener_(std::move(listener)),
+Lobby::Lobby(const Poco::Net::ServerSocket& listener, LobbyEvents events)
+    : listener_(listener),
       events_(std::move(events)),
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {

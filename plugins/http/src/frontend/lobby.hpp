@@ -25,7 +25,7 @@ struct LobbyEvents {
 class Lobby {
  public:
   // Throws std::system_error.
-  Lobby(Poco::Net::ServerSocket listener, LobbyEvents events);
+  Lobby(const Poco::Net::ServerSocket& listener, LobbyEvents events);
   ~Lobby();
   Lobby(const Lobby&) = delete;
   Lobby& operator=(const Lobby&) = delete;
