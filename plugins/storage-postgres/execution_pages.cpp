@@ -127,6 +127,28 @@ const std::string of_claimed = R"sql(
     where organization_id = $1)sql" +
                                bounds + with_status + in_queue;
 
+const std::string first_of_claimed = "(" + of_claimed + R"sql(
+    order by scheduled_for desc, id desc
+    limit $8::bigint + $9))sql";
+
+// What waits, by the index that knows it.
+const std::string waiting = R"sql(
+      and status = 'pending'
+      and queue is null
+      and held_host is null
+      and $7::text is null)sql" +
+                            bounds;
+const std::string held = R"sql(
+      and status = 'pending'
+      and queue is null
+      and held_host is not null
+      and $7::text is null)sql" +
+                         bounds;
+const std::string queued = R"sql(
+      and status = 'pending'
+      and queue is not null)sql" +
+                           bounds + in_queue;
+
 }  // namespace
 
 const std::string page_of_executions = all_of(of_any);
@@ -144,22 +166,8 @@ const std::string page_of_kept_unsuccessful_executions = put_together(
 // What has not ended is kept in any case.
 const std::string page_of_running_executions = claimed + of_claimed + in_order;
 
-const std::string page_of_pending_executions = claimed + put_together({part(keep, R"sql(
-      and status = 'pending'
-      and queue is null
-      and held_host is null
-      and $7::text is null)sql" + bounds),
-                                                                       part(keep, R"sql(
-      and status = 'pending'
-      and queue is null
-      and held_host is not null
-      and $7::text is null)sql" + bounds),
-                                                                       part(keep, R"sql(
-      and status = 'pending'
-      and queue is not null)sql" + bounds + in_queue),
-                                                                       "(" + of_claimed + R"sql(
-    order by scheduled_for desc, id desc
-    limit $8::bigint + $9))sql"});
+const std::string page_of_pending_executions =
+    claimed + put_together({part(keep, waiting), part(keep, held), part(keep, queued), first_of_claimed});
 
 std::optional<ExecutionDetail> find_execution(Session& session, OrganizationId organization, ExecutionId id) {
   // What has not been sent yet would be sent as the task says now.

@@ -73,6 +73,7 @@ bool has_room_for_schedule(Connection& connection, OrganizationId organization) 
     select 1
     from organizations
     where id = ?1
+      and max_tasks is not null
       and max_tasks <= (
         select count(*)
         from tasks

@@ -235,6 +235,7 @@ TEST_CASE_METHOD(CallbackFixture, "receivers that do not answer take no place of
     transport.finish(*made.execution_id, 200);
     REQUIRE(reaches(server, *made.execution_id, ExecutionStatus::success));
   }
+  REQUIRE(wait_sent(transport, callback_url, 3));
   give_time();
   CHECK(sent_to(transport, callback_url).size() == 3);
   // As they end the others follow.

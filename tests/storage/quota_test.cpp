@@ -1,4 +1,4 @@
-// Monthly quotas and max_tasks. Catch's assertions are for one thread, so threads count and the case asserts at the end.
+// Monthly quotas. Catch's assertions are for one thread, so threads count and the case asserts at the end.
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -6,79 +6,10 @@
 
 #include "punctual/execution_changes.hpp"
 #include "punctual/task_groups.hpp"
-#include "support/storage_fixture.hpp"
+#include "quota_fixture.hpp"
 
 using namespace punctual;
 using namespace punctual::testing;
-
-namespace {
-
-constexpr auto day = 24h;
-
-struct QuotaFixture : StorageFixture {
-  void limit(const std::function<void(OrganizationLimits&)>& set) {
-    REQUIRE(store().directory().change_organization(acme, [&](Organization& one) -> std::optional<AuditEntry> {
-      set(one.limits);
-      return std::nullopt;
-    }));
-  }
-  void quota(std::optional<std::int64_t> most) {
-    limit([&](OrganizationLimits& limits) { limits.monthly_executions = most; });
-  }
-  WriteResult offer(const NewWork& one) { return work().insert(node, {&one, 1}).at(0).result; }
-  std::vector<WriteResult> offer(const std::vector<NewWork>& batch) {
-    std::vector<WriteResult> out;
-    for (const auto& outcome : work().insert(node, batch)) out.push_back(outcome.result);
-    return out;
-  }
-  [[nodiscard]] std::int64_t used(Time when) {
-    const auto use = store().quotas().find(acme, when);
-    return use ? use->used : -1;
-  }
-  WriteResult run(TaskId id, Time when, std::optional<IdempotencyRecord> key = std::nullopt) {
-    const auto execution = next_id<ExecutionId>();
-    TaskWrite wish = write(id, when);
-    wish.idempotency = std::move(key);
-    return tasks().add_run(wish, {execution, execution, 1, when}).result;
-  }
-  std::size_t advance(const NewWork& task, std::vector<Time> occurrences, Time next) {
-    ScheduleStep step{task.task.id, acme, *task.task.next_run_at, task.task.updated_at, {}, false, next, std::nullopt};
-    for (const Time due : occurrences) {
-      const auto id = next_id<ExecutionId>();
-      step.executions.push_back({id, id, 1, due});
-    }
-    return store().schedules().advance({&step, 1}).at(0);
-  }
-  std::vector<QuotaNotice> notices() {
-    return store().quotas().take_notices([&](const QuotaNotice& notice) {
-      return AuditEntry{notice.organization_id,
-                        at(0s),
-                        "system",
-                        notice.level == QuotaNotice::Level::near ? "near" : "reached",
-                        "x",
-                        "y"};
-    });
-  }
-  std::vector<std::string> logged() {
-    AuditQuery query;
-    query.organization_id = acme;
-    std::vector<std::string> out;
-    for (const auto& one : store().audit().list(query).items) out.push_back(one.entry.action);
-    return out;
-  }
-  std::size_t stored() {
-    TaskQuery query;
-    query.organization_id = acme;
-    query.limit = 10'000;
-    return tasks().list(query).items.size();
-  }
-};
-
-constexpr auto applied = WriteResult::applied;
-constexpr auto exceeded = WriteResult::limit_exceeded;
-using Results = std::vector<WriteResult>;
-
-}  // namespace
 
 TEST_CASE_METHOD(QuotaFixture, "without a quota nothing is counted and nothing refused") {
   for (int i = 0; i < 20; ++i) CHECK(offer(once(acme, at(1s))) == applied);
@@ -522,115 +453,4 @@ TEST_CASE_METHOD(RetryQuotaFixture, "what an organisation keeps no longer is not
   CHECK(store().execution_changes().retry_many(write({}, at(200s)), filter, ids, at(200s), count).result == applied);
   CHECK(number == 1);
   CHECK(claim_one(at(200s)).task_id == execution(recent).task_id);
-}
-
-// ---- max_tasks.
-
-TEST_CASE_METHOD(QuotaFixture, "max_tasks bounds the cron tasks that are there, enabled or not, and no others") {
-  NewWork disabled = cron(acme, at(900s));
-  disabled.task.spec.enabled = false;
-  insert(disabled);
-  limit([](OrganizationLimits& limits) { limits.max_tasks = 2; });
-  const TaskId second = insert(cron(acme, at(900s)));
-  CHECK(offer(cron(acme, at(900s))) == exceeded);
-  CHECK(offer(once(acme, at(1s))) == applied);
-  CHECK(offer(cron(other, at(900s))) == applied);
-  CHECK(tasks().remove(write(second, at(1s))).result == applied);
-  CHECK(offer({cron(acme, at(900s)), once(acme, at(1s)), cron(acme, at(900s))}) == Results{applied, applied, exceeded});
-  limit([](OrganizationLimits& limits) { limits.max_tasks = 1; });
-  CHECK(offer(cron(acme, at(900s))) == exceeded);
-  limit([](OrganizationLimits& limits) { limits.max_tasks.reset(); });
-  CHECK(offer(cron(acme, at(900s))) == applied);
-}
-
-TEST_CASE_METHOD(QuotaFixture, "a cron task that is sent again is no further one, a refused one leaves its key free") {
-  limit([](OrganizationLimits& limits) { limits.max_tasks = 1; });
-  const NewWork sent = cron(acme, at(900s));
-  CHECK(offer(sent) == applied);
-  CHECK(offer(sent) == applied);
-  NewWork refused = cron(acme, at(900s));
-  refused.idempotency = key_used("k", 'a', at(1s));
-  CHECK(offer(refused) == exceeded);
-  CHECK_FALSE(tasks().find_reply(acme, "k", digest_of('a'), at(2s)));
-}
-
-TEST_CASE_METHOD(QuotaFixture, "max_tasks is exact under many threads of several instances") {
-  limit([](OrganizationLimits& limits) { limits.max_tasks = 25; });
-  std::vector<PluginLibrary::Instance> instances;
-  for (int i = 0; i < 3; ++i) instances.push_back(open_another());
-  std::atomic<int> made{0};
-  std::vector<std::thread> threads;
-  for (std::size_t number = 0; number < 9; ++number) {
-    threads.emplace_back([&, number] {
-      for (int i = 0; i < 5; ++i) {
-        const NewWork one = cron(acme, at(900s));
-        made += instances[number % instances.size()]->work().insert(node, {&one, 1}).at(0).result == applied ? 1 : 0;
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  CHECK(made == 25);
-  CHECK(stored() == 25);
-}
-
-TEST_CASE_METHOD(QuotaFixture, "a sync is bound by the cron tasks that are there when it is done") {
-  limit([](OrganizationLimits& limits) { limits.max_tasks = 2; });
-  const TaskId first = insert(cron(acme, at(900s)));
-  insert(cron(acme, at(900s)));
-  const auto sync = [&](std::size_t created, bool removes) {
-    TaskWrite wish = write({}, at(1s));
-    wish.idempotency = key_used("k", 'a', at(1s));
-    return store()
-        .groups()
-        .sync(wish, {{}, true},
-              [&](const SyncBase& base) {
-                SyncPlan plan;
-                for (std::size_t i = 0; i < created; ++i) plan.created.push_back(cron(acme, at(900s)));
-                if (removes) plan.removed.push_back(base.others.at(0).id);
-                return plan;
-              })
-        .result;
-  };
-  CHECK(sync(1, false) == exceeded);
-  CHECK(sync(2, true) == exceeded);
-  CHECK(tasks().find(acme, first));
-  CHECK_FALSE(tasks().find_reply(acme, "k", digest_of('a'), at(2s)));
-  CHECK(sync(1, true) == applied);
-  CHECK_FALSE(tasks().find(acme, first));
-  CHECK(stored() == 2);
-}
-
-TEST_CASE_METHOD(QuotaFixture, "syncs and creations at once never make more cron tasks than may be there") {
-  limit([](OrganizationLimits& limits) { limits.max_tasks = 20; });
-  std::vector<PluginLibrary::Instance> instances;
-  for (int i = 0; i < 3; ++i) instances.push_back(open_another());
-  std::atomic<int> failures{0};
-  std::vector<std::thread> threads;
-  for (std::size_t number = 0; number < 6; ++number) {
-    threads.emplace_back([&, number] {
-      Storage& mine = *instances[number % instances.size()];
-      try {
-        for (int i = 0; i < 10; ++i) {
-          if (number % 2 == 0) {
-            const std::vector<NewWork> batch{cron(acme, at(900s)), once(acme, at(1s), "q")};
-            (void)mine.work().insert(node, batch);
-          } else {
-            (void)mine.groups().sync(write({}, at(1s)), {{}, true}, [&](const SyncBase& base) {
-              SyncPlan plan;
-              for (int made = 0; made < 3; ++made) plan.created.push_back(cron(acme, at(900s)));
-              if (!base.others.empty()) plan.removed.push_back(base.others.front().id);
-              return plan;
-            });
-          }
-        }
-      } catch (const std::exception&) {
-        ++failures;
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  CHECK(failures == 0);
-  TaskQuery query{acme, 1000};
-  query.schedule_type = ScheduleType::cron;
-  CHECK(tasks().list(query).items.size() == 20);
 }
