@@ -152,8 +152,9 @@ create table executions_weeks partition of executions for values in ('w') partit
 create index executions_listed on executions (organization_id, scheduled_for desc, id desc);
 create index executions_of_task on executions (task_id, scheduled_for desc, id desc);
 create index executions_claimed on executions (node_id) where status = 'running';
+-- Only lists name a time: the second condition keeps the index from all that looks for what lives in a line.
 create index executions_of_queue on executions (organization_id, queue, scheduled_for desc, id desc)
-  where queue is not null;
+  where queue is not null and scheduled_for is not null;
 create index executions_unsuccessful
   on executions (organization_id, status, followed, scheduled_for desc, id desc)
   where status in ('failed', 'timeout', 'missed', 'cancelled');
