@@ -53,7 +53,11 @@ OrganizationId PlansFixture::organization(int number) {
 double most_rows(const std::vector<Plan>& plans) {
   double most = 0;
   for (const Plan& plan : plans) {
-    for (const PlanStep& step : plan.steps) most = std::max(most, step.read());
+    for (const PlanStep& step : plan.steps) {
+      // A bitmap of a primary key also has the entries of versions that are gone; its heap scan says what was read.
+      const bool entries_only = step.type == "Bitmap Index Scan" && step.index.ends_with("_pkey");
+      if (!entries_only) most = std::max(most, step.read());
+    }
   }
   return most;
 }
