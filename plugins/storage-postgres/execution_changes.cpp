@@ -114,18 +114,14 @@ std::optional<Found> find(Session& session, OrganizationId organization, Executi
 
 bool has_ended(const Execution& execution) { return execution.finished_at.has_value(); }
 
-std::optional<ExecutionWriteOutcome> replayed(Session& session, const TaskWrite& write) {
-  if (!write.idempotency) return std::nullopt;
-  auto earlier = take_key(session, write.organization_id, *write.idempotency);
-  if (!earlier) return std::nullopt;
-  return ExecutionWriteOutcome{earlier->result, std::move(earlier->replay), std::nullopt, {}};
+ExecutionWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
+  return postgres::refused<ExecutionWriteOutcome>(session, write, result);
 }
 
-// Whoever took the key gives it back when nothing is applied.
-ExecutionWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result,
-                              std::optional<Execution> execution = std::nullopt) {
-  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
-  return {result, std::nullopt, std::move(execution), {}};
+ExecutionWriteOutcome conflict(Session& session, const TaskWrite& write, const Execution& execution) {
+  auto outcome = refused(session, write, WriteResult::conflict);
+  outcome.execution = execution;
+  return outcome;
 }
 
 void lock_tasks(Session& session, std::span<const TaskId> tasks) {
@@ -217,10 +213,10 @@ const std::string of_task = R"sql(
 
 ExecutionWriteOutcome cancel_execution(Session& session, const TaskWrite& write, ExecutionId id, ForeignClaim foreign,
                                        const std::function<StoredReply(const Execution&)>& reply) {
-  if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  if (auto earlier = replayed<ExecutionWriteOutcome>(session, write)) return *std::move(earlier);
   auto found = find(session, write.organization_id, id);
   if (!found) return refused(session, write, WriteResult::not_found);
-  if (has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
+  if (has_ended(found->execution)) return conflict(session, write, found->execution);
   const LiveExecution& live = found->live;
   ExecutionWriteOutcome outcome;
   const bool is_elsewhere = live.node && live.node != write.node;
@@ -243,16 +239,16 @@ ExecutionWriteOutcome cancel_execution(Session& session, const TaskWrite& write,
 
 ExecutionWriteOutcome retry_execution(Session& session, const TaskWrite& write, ExecutionId id,
                                       const NewExecution& run) {
-  if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  if (auto earlier = replayed<ExecutionWriteOutcome>(session, write)) return *std::move(earlier);
   const auto left = lock_quota(session, write.organization_id, write.now);
   const auto found = find(session, write.organization_id, id);
   if (!found) return refused(session, write, WriteResult::not_found);
-  if (!has_ended(found->execution)) return refused(session, write, WriteResult::conflict, found->execution);
+  if (!has_ended(found->execution)) return conflict(session, write, found->execution);
   static const std::string lock = "select from executions where id = $1 for no key update";
   (void)session.run(lock, id);
   const Retriable one{id, found->execution.task_id};
   if (add_runs(session, write.organization_id, {&one, 1}, {&run.id, 1}, run.scheduled_for) == 0) {
-    return refused(session, write, WriteResult::conflict, found->execution);
+    return conflict(session, write, found->execution);
   }
   if (left == 0u) throw Undone(WriteResult::limit_exceeded);
   if (left) (void)take_quota(session, write.organization_id, write.now, 1);
@@ -285,7 +281,7 @@ namespace {
 ExecutionWriteOutcome retry_executions(Session& session, const TaskWrite& write, const RetryFilter& filter,
                                        std::span<const ExecutionId> ids, Time due,
                                        const std::function<StoredReply(std::size_t)>& reply) {
-  if (auto earlier = replayed(session, write)) return *std::move(earlier);
+  if (auto earlier = replayed<ExecutionWriteOutcome>(session, write)) return *std::move(earlier);
   const OrganizationId organization = write.organization_id;
   const auto left = lock_quota(session, organization, write.now);
   const std::size_t most = left ? std::min(*left, ids.size()) : ids.size();

@@ -50,16 +50,7 @@ std::vector<LiveExecution> live_executions(Session& session, std::span<const Tas
 
 bool has_live_execution(Session& session, TaskId task) { return !live_executions(session, {&task, 1}).empty(); }
 
-namespace {
-
-// In the order in which every transaction takes several of them.
-void lock_lines(Session& session, std::span<const LiveExecution> executions,
-                const std::optional<std::string>& further_line) {
-  std::set<std::string_view> names;
-  for (const LiveExecution& one : executions) {
-    if (one.queue) names.insert(*one.queue);
-  }
-  if (further_line) names.insert(*further_line);
+void lock_lines(Session& session, OrganizationId organization, const std::set<std::string>& names) {
   if (names.empty()) return;
   static const std::string sql = R"sql(
     select
@@ -68,17 +59,20 @@ void lock_lines(Session& session, std::span<const LiveExecution> executions,
       and name = any ($2)
     order by name
     for update)sql";
-  Parameters parameters(executions.front().organization_id);
-  parameters.add_each(names, [](std::string_view name) { return name; });
+  Parameters parameters(organization);
+  parameters.add_each(names, [](const std::string& name) { return std::string_view(name); });
   (void)session.run(sql, parameters);
 }
-
-}  // namespace
 
 void lock_unchanged(Session& session, std::span<const LiveExecution> executions,
                     const std::optional<std::string>& further_line) {
   if (executions.empty()) return;
-  lock_lines(session, executions, further_line);
+  std::set<std::string> names;
+  for (const LiveExecution& one : executions) {
+    if (one.queue) names.insert(*one.queue);
+  }
+  if (further_line) names.insert(*further_line);
+  lock_lines(session, executions.front().organization_id, names);
   static const std::string sql = R"sql(
     select locked.id
     from (select * from unnest($1::uuid[], $2::bigint[]) as named (id, token) order by id) named

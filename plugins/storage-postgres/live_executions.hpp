@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ struct LiveExecution {
 // In order of scheduled_for, then id.
 [[nodiscard]] std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks);
 [[nodiscard]] bool has_live_execution(Session& session, TaskId task);
+
+// Locks these lines, in the order in which every transaction takes several of them.
+void lock_lines(Session& session, OrganizationId organization, const std::set<std::string>& names);
 
 // Locks the lines that they wait in and, where given, one more, then these, which must still be as they were read: throws
 // Collision when one has been claimed or has ended meanwhile. Lines come first because a claim takes them so.

@@ -12,19 +12,6 @@
 namespace punctual::postgres {
 namespace {
 
-std::optional<TaskWriteOutcome> replayed(Session& session, const TaskWrite& write) {
-  if (!write.idempotency) return std::nullopt;
-  auto earlier = take_key(session, write.organization_id, *write.idempotency);
-  if (!earlier) return std::nullopt;
-  return TaskWriteOutcome{earlier->result, std::move(earlier->replay), {}};
-}
-
-// Whoever took the key gives it back when what was asked for is not done.
-TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
-  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
-  return {result, std::nullopt, {}};
-}
-
 void read_settings(RowReader& row, Queue& queue) {
   row.read(queue.paused);
   queue.concurrency = row.next<std::int32_t>();

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "punctual/storage.hpp"
 #include "session.hpp"
@@ -25,6 +26,27 @@ struct EarlierUse {
                                                  const IdempotencyRecord& record);
 // Gives it back: nothing was applied.
 void return_key(Session& session, OrganizationId organization, const IdempotencyRecord& record);
+
+// The same for a write, which may have no key; `Outcome` is what it gives. Nothing: it has not been done before.
+template <class Outcome = TaskWriteOutcome>
+[[nodiscard]] std::optional<Outcome> replayed(Session& session, const TaskWrite& write) {
+  if (!write.idempotency) return std::nullopt;
+  auto earlier = take_key(session, write.organization_id, *write.idempotency);
+  if (!earlier) return std::nullopt;
+  Outcome outcome;
+  outcome.result = earlier->result;
+  outcome.replay = std::move(earlier->replay);
+  return outcome;
+}
+// Nothing is applied: whoever took the key gives it back.
+template <class Outcome = TaskWriteOutcome>
+Outcome refused(Session& session, const TaskWrite& write, WriteResult result) {
+  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
+  Outcome outcome;
+  outcome.result = result;
+  return outcome;
+}
+
 // Puts `reply` in place of the one that came with the record.
 void replace_reply(Session& session, OrganizationId organization, std::string_view key, const StoredReply& reply);
 

@@ -104,8 +104,8 @@ void create_all(Session& session, NodeId node, std::span<const NewWork> created)
   }
 }
 
-// Locks the lines that the changes may touch, in the order in which everybody locks lines.
-void lock_lines(Session& session, OrganizationId organization, const SyncPlan& plan) {
+// Locks the lines that the changes may touch.
+void lock_lines_of(Session& session, OrganizationId organization, const SyncPlan& plan) {
   std::vector<TaskId> tasks = plan.removed;
   std::set<std::string> names;
   for (const TaskUpdate& change : plan.updated) {
@@ -116,39 +116,29 @@ void lock_lines(Session& session, OrganizationId organization, const SyncPlan& p
   for (const LiveExecution& one : live_executions(session, tasks)) {
     if (one.queue) names.insert(*one.queue);
   }
-  if (names.empty()) return;
-  static const std::string sql = R"sql(
-    select
-    from queues
-    where organization_id = $1
-      and name = any ($2)
-    order by name
-    for update)sql";
-  Parameters parameters(organization);
-  parameters.add_each(names, [](const std::string& name) { return std::string_view(name); });
-  (void)session.run(sql, parameters);
+  lock_lines(session, organization, names);
 }
 
 }  // namespace
 
-const std::string cron_tasks_locked = R"sql(
+namespace {
+
+const std::string cron_tasks = R"sql(
     select id, name
     from tasks_keep
     where organization_id = $1
       and schedule_type = 'cron'
-      and deleted_at is null
+      and deleted_at is null)sql";
+const std::string locked_in_order = R"sql(
     order by id
     for no key update)sql";
 
-const std::string named_cron_tasks_locked = R"sql(
-    select id, name
-    from tasks_keep
-    where organization_id = $1
-      and schedule_type = 'cron'
-      and deleted_at is null
-      and name = any ($2)
-    order by id
-    for no key update)sql";
+}  // namespace
+
+const std::string cron_tasks_locked = cron_tasks + locked_in_order;
+
+const std::string named_cron_tasks_locked = cron_tasks + R"sql(
+      and name = any ($2))sql" + locked_in_order;
 
 // The key is taken last, so that whoever uses the same one does not wait for all that comes before.
 TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const SyncScope& scope,
@@ -163,7 +153,7 @@ TaskWriteOutcome sync_tasks(Session& session, const TaskWrite& write, const Sync
   }
   lock_limit(session, write.organization_id);
   SyncPlan made = plan(read_base(session, write.organization_id, scope));
-  lock_lines(session, write.organization_id, made);
+  lock_lines_of(session, write.organization_id, made);
   TaskWriteOutcome outcome;
   remove_all(session, each, made.removed, outcome.revoked);
   update_each(session, each, made.updated, outcome.revoked);

@@ -13,19 +13,6 @@
 namespace punctual::postgres {
 namespace {
 
-std::optional<TaskWriteOutcome> replayed(Session& session, const TaskWrite& write) {
-  if (!write.idempotency) return std::nullopt;
-  auto earlier = take_key(session, write.organization_id, *write.idempotency);
-  if (!earlier) return std::nullopt;
-  return TaskWriteOutcome{earlier->result, std::move(earlier->replay), {}};
-}
-
-// Whoever took the key gives it back when nothing is applied.
-TaskWriteOutcome refused(Session& session, const TaskWrite& write, WriteResult result) {
-  if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
-  return {result, std::nullopt, {}};
-}
-
 // The executions of tasks that a change may touch: the pending ones and those that this node has claimed and not sent.
 // nullopt: another node has one and has not said what it does with it.
 // `new_line`: where they may go.

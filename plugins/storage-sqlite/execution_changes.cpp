@@ -44,18 +44,6 @@ bool is_under_way(const TaskWrite& write, const Execution& execution) {
          std::find(write.sending.begin(), write.sending.end(), execution.id) != write.sending.end();
 }
 
-std::optional<ExecutionWriteOutcome> replayed(Connection& connection, const TaskWrite& write) {
-  if (!write.idempotency) return std::nullopt;
-  const auto& record = *write.idempotency;
-  auto earlier = find_earlier_use(connection, write.organization_id, record.key, record.request, record.at);
-  if (!earlier) return std::nullopt;
-  return ExecutionWriteOutcome{earlier->result, std::move(earlier->replay), std::nullopt, {}};
-}
-
-void keep_reply(Connection& connection, const TaskWrite& write, const StoredReply& reply) {
-  if (write.idempotency) store_reply(connection, write.organization_id, *write.idempotency, reply);
-}
-
 void mark_cancelled(Connection& connection, ExecutionId id, Time at) {
   Query(connection, R"sql(
     update executions
@@ -81,7 +69,7 @@ std::vector<ClaimRef> cancel_waiting(Connection& connection, const LiveExecution
 
 ExecutionWriteOutcome cancel_one(Connection& connection, const TaskWrite& write, ExecutionId id,
                                  const std::function<StoredReply(const Execution&)>& reply) {
-  if (auto earlier = replayed(connection, write)) return *std::move(earlier);
+  if (auto earlier = replayed<ExecutionWriteOutcome>(connection, write)) return *std::move(earlier);
   auto found = find(connection, write.organization_id, id);
   if (!found) return {WriteResult::not_found, std::nullopt, std::nullopt, {}};
   Execution& execution = found->execution;
@@ -110,7 +98,7 @@ void add_run(Connection& connection, LineChanges& lines, QuotaBook& quotas, cons
 
 ExecutionWriteOutcome retry_one(Connection& connection, const TaskWrite& write, ExecutionId id,
                                 const NewExecution& run) {
-  if (auto earlier = replayed(connection, write)) return *std::move(earlier);
+  if (auto earlier = replayed<ExecutionWriteOutcome>(connection, write)) return *std::move(earlier);
   auto found = find(connection, write.organization_id, id);
   if (!found) return {WriteResult::not_found, std::nullopt, std::nullopt, {}};
   const auto task = find_task(connection, write.organization_id, found->execution.task_id);
@@ -126,7 +114,7 @@ ExecutionWriteOutcome retry_one(Connection& connection, const TaskWrite& write, 
   lines.refresh();
   quotas.store();
   write_audit(connection, write.audit);
-  if (write.idempotency) keep_reply(connection, write, write.idempotency->reply);
+  keep_reply(connection, write);
   ExecutionWriteOutcome outcome;
   outcome.execution = std::move(found->execution);
   return outcome;
@@ -226,7 +214,7 @@ ExecutionWriteOutcome SqliteExecutionChanges::retry_many(const TaskWrite& write,
                                                          std::span<const ExecutionId> ids, Time due,
                                                          const std::function<StoredReply(std::size_t)>& reply) {
   return writer_.write([&](Connection& connection) {
-    if (auto earlier = replayed(connection, write)) return *std::move(earlier);
+    if (auto earlier = replayed<ExecutionWriteOutcome>(connection, write)) return *std::move(earlier);
     LineChanges lines(connection);
     QuotaBook quotas(connection);
     std::size_t count = 0;

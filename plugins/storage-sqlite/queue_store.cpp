@@ -10,22 +10,6 @@
 namespace punctual::sqlite {
 namespace {
 
-std::optional<TaskWriteOutcome> replayed(Connection& connection, const TaskWrite& write) {
-  if (!write.idempotency) return std::nullopt;
-  const auto& record = *write.idempotency;
-  auto earlier = find_earlier_use(connection, write.organization_id, record.key, record.request, record.at);
-  if (!earlier) return std::nullopt;
-  return TaskWriteOutcome{earlier->result, std::move(earlier->replay), {}};
-}
-
-TaskWriteOutcome applied(Connection& connection, const TaskWrite& write, const StoredReply& reply) {
-  if (write.idempotency) store_reply(connection, write.organization_id, *write.idempotency, reply);
-  return {};
-}
-TaskWriteOutcome applied(Connection& connection, const TaskWrite& write) {
-  return applied(connection, write, write.idempotency ? write.idempotency->reply : StoredReply{});
-}
-
 Queue as_set(std::string_view name, const LineSettings& settings) {
   Queue queue;
   queue.name = name;
@@ -169,7 +153,8 @@ TaskWriteOutcome SqliteQueueStore::change(const TaskWrite& write, std::string_vi
     const bool was_so =
         before && before->configured && before->concurrency == queue.concurrency && before->rate == queue.rate;
     if (!was_so) write_audit(connection, write.audit);
-    return applied(connection, write, made);
+    keep_reply(connection, write, made);
+    return TaskWriteOutcome{};
   });
 }
 
@@ -187,7 +172,8 @@ TaskWriteOutcome SqliteQueueStore::forget(const TaskWrite& write, std::string_vi
                              .run() > 0;
     if (was_set) write_audit(connection, write.audit);
     look_again(connection, write, name);
-    return applied(connection, write);
+    keep_reply(connection, write);
+    return TaskWriteOutcome{};
   });
 }
 
@@ -205,7 +191,7 @@ PauseOutcome SqliteQueueStore::pause(const TaskWrite& write, std::string_view na
     if (is_new) write_audit(connection, write.audit);
     look_again(connection, write, name);
     PauseOutcome out;
-    out.write = applied(connection, write);
+    keep_reply(connection, write);
     out.write.revoked = end_unsent_claims(connection, write, name);
     return out;
   });
@@ -232,7 +218,8 @@ TaskWriteOutcome SqliteQueueStore::resume(const TaskWrite& write, std::string_vi
           write.organization_id, name)
         .run();
     look_again(connection, write, name);
-    return applied(connection, write);
+    keep_reply(connection, write);
+    return TaskWriteOutcome{};
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "connection.hpp"
 #include "punctual/storage.hpp"
@@ -21,6 +22,22 @@ struct EarlierUse {
 // Stores `reply` for the key of the record, in place of one that has expired.
 void store_reply(Connection& connection, OrganizationId organization, const IdempotencyRecord& record,
                  const StoredReply& reply);
+
+// The same two for a write, which may have no key; `Outcome` is what it gives. Nothing: it has not been done before.
+template <class Outcome = TaskWriteOutcome>
+[[nodiscard]] std::optional<Outcome> replayed(Connection& connection, const TaskWrite& write) {
+  if (!write.idempotency) return std::nullopt;
+  const auto& record = *write.idempotency;
+  auto earlier = find_earlier_use(connection, write.organization_id, record.key, record.request, record.at);
+  if (!earlier) return std::nullopt;
+  Outcome outcome;
+  outcome.result = earlier->result;
+  outcome.replay = std::move(earlier->replay);
+  return outcome;
+}
+void keep_reply(Connection& connection, const TaskWrite& write, const StoredReply& reply);
+// The one that came with the write.
+void keep_reply(Connection& connection, const TaskWrite& write);
 
 // Deletes at most `limit` replies stored before `before`; how many.
 [[nodiscard]] std::size_t expire_replies(Connection& connection, Time before, std::size_t limit);

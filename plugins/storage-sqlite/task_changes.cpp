@@ -11,20 +11,6 @@
 namespace punctual::sqlite {
 namespace {
 
-std::optional<TaskWriteOutcome> replayed(Connection& connection, const TaskWrite& write) {
-  if (!write.idempotency) return std::nullopt;
-  const auto& record = *write.idempotency;
-  auto earlier = find_earlier_use(connection, write.organization_id, record.key, record.request, record.at);
-  if (!earlier) return std::nullopt;
-  return TaskWriteOutcome{earlier->result, std::move(earlier->replay), {}};
-}
-
-void keep_reply(Connection& connection, const TaskWrite& write) {
-  if (write.idempotency) {
-    store_reply(connection, write.organization_id, *write.idempotency, write.idempotency->reply);
-  }
-}
-
 bool is_under_way(const TaskWrite& write, const LiveExecution& execution) {
   return execution.status == ExecutionStatus::running &&
          std::find(write.sending.begin(), write.sending.end(), execution.id) != write.sending.end();
@@ -257,7 +243,7 @@ TaskWriteOutcome remove_queue(Connection& connection, const TaskWrite& write, st
   lines.refresh();
   const StoredReply made = reply(tasks.size());
   if (!tasks.empty()) write_audit(connection, write.audit);
-  if (write.idempotency) store_reply(connection, write.organization_id, *write.idempotency, made);
+  keep_reply(connection, write, made);
   return outcome;
 }
 
