@@ -60,13 +60,10 @@ Reply TaskEngine::retry_execution(const Request& request, ExecutionId id, const 
   const TaskWrite write{request.principal.organization_id,       {},    parts_->lease.node(), now, {},
                         idempotency_record(request, now, reply), &audit};
   auto outcome = parts_->storage.execution_changes().retry(write, id, {run, run, 1, due});
+  if (auto earlier = answered_before(outcome)) return *std::move(earlier);
   switch (outcome.result) {
     case WriteResult::applied:
       break;
-    case WriteResult::replayed:
-      return {std::move(outcome.replay.value()), true};
-    case WriteResult::key_reused:
-      throw KeyReused();
     case WriteResult::conflict:
       throw Conflict(is_live(outcome.execution.value()) ? "The execution has not ended" : "Its task has been deleted");
     case WriteResult::limit_exceeded:
@@ -97,8 +94,7 @@ Reply TaskEngine::retry_executions(const Request& request, const RetryFilter& fi
         audit = executions_retried(request.principal, filter.task_id, count, now);
         return reply = render(count);
       });
-  if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
-  if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (auto earlier = answered_before(outcome)) return *std::move(earlier);
   if (outcome.result == WriteResult::limit_exceeded) {
     refuse_beyond_limit(ScheduleType::once, request.principal.limits);
   }

@@ -117,8 +117,7 @@ Reply TaskEngine::create_tasks(const Request& request, std::vector<NewTask> draf
   }
   if (outcome.result != WriteResult::applied) {
     abandon_claims();
-    if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
-    if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    if (auto earlier = answered_before(outcome)) return *std::move(earlier);
     if (outcome.result == WriteResult::limit_exceeded) {
       refuse_beyond_limit(works.at(outcome.refused).task.spec.schedule_type, request.principal.limits);
     }

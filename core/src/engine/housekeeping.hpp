@@ -1,5 +1,6 @@
 // Housekeeping: work that is off every request's path: last use of keys, expired idempotency records and audit entries,
-// secrets whose rotation has ended, what is to be told of quotas, gauges; and, on a thread of its own because it may take its time, the upkeep of storage.
+// secrets whose rotation has ended, what is to be told of quotas, gauges; and, on a thread of its own because it may take its
+// time, the upkeep of storage.
 #pragma once
 
 #include <atomic>

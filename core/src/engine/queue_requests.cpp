@@ -12,16 +12,9 @@ TaskWrite queue_write(const Request& request, NodeId node, Time now, std::span<c
 
 // The reply to a write that meets no claims.
 Reply reply_to(TaskWriteOutcome outcome, StoredReply reply) {
-  switch (outcome.result) {
-    case WriteResult::applied:
-      return {std::move(reply), false};
-    case WriteResult::replayed:
-      return {std::move(outcome.replay.value()), true};
-    case WriteResult::key_reused:
-      throw KeyReused();
-    default:
-      throw NotFound();
-  }
+  if (auto earlier = answered_before(outcome)) return *std::move(earlier);
+  if (outcome.result != WriteResult::applied) throw NotFound();
+  return {std::move(reply), false};
 }
 
 }  // namespace

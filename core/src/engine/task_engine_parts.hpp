@@ -31,6 +31,14 @@ namespace punctual {
   return IdempotencyRecord{request.idempotency->key, request.idempotency->request, now, std::move(reply)};
 }
 
+// What the same request was answered before, where `outcome` is that of a write; throws KeyReused. Nothing: neither.
+template <class Outcome>
+[[nodiscard]] std::optional<Reply> answered_before(Outcome& outcome) {
+  if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (outcome.result != WriteResult::replayed) return std::nullopt;
+  return Reply{std::move(outcome.replay.value()), true};
+}
+
 // What a new task's first execution needs to be sent, from what is in memory already.
 [[nodiscard]] Claimed claimed_at_insert(NewWork&& work, const Principal& principal);
 

@@ -60,8 +60,7 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   }
   if (outcome.result != WriteResult::applied) {
     if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
-    if (outcome.result == WriteResult::replayed) return {std::move(outcome.replay.value()), true};
-    if (outcome.result == WriteResult::key_reused) throw KeyReused();
+    if (auto earlier = answered_before(outcome)) return *std::move(earlier);
     if (outcome.result == WriteResult::limit_exceeded) {
       refuse_beyond_limit(work.task.spec.schedule_type, request.principal.limits);
     }
@@ -152,11 +151,10 @@ Reply TaskEngine::trigger_task(const Request& request, TaskId id, const Render<S
   const auto execution = parts_->ids.next<ExecutionId>(now);
   const Time due = std::chrono::floor<milliseconds>(now);
   StoredReply reply = render({execution, due});
-  const auto outcome = parts_->storage.tasks().add_run(
+  auto outcome = parts_->storage.tasks().add_run(
       {request.principal.organization_id, id, parts_->lease.node(), now, {}, idempotency_record(request, now, reply)},
       {execution, execution, 1, due});
-  if (outcome.result == WriteResult::replayed) return {outcome.replay.value(), true};
-  if (outcome.result == WriteResult::key_reused) throw KeyReused();
+  if (auto earlier = answered_before(outcome)) return *std::move(earlier);
   if (outcome.result == WriteResult::limit_exceeded) {
     refuse_beyond_limit(ScheduleType::once, request.principal.limits);
   }
