@@ -94,6 +94,19 @@ Answer answer_of(Reply reply) {
   return answer;
 }
 
+Answer error_answer(ErrorCode code, std::string_view message, const Invalid::Fields* details) {
+  Answer answer;
+  answer.status = status_of(code);
+  answer.body = error_body(code, message, details);
+  return answer;
+}
+
+Answer unavailable_answer(std::string_view message, std::chrono::seconds retry_after) {
+  auto answer = error_answer(ErrorCode::service_unavailable, message);
+  answer.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(retry_after.count(), 1)));
+  return answer;
+}
+
 std::string reply_head(const Answer& answer, ReplyStyle style) {
   std::string out;
   out.reserve(256 + answer.body.size());

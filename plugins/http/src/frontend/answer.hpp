@@ -1,11 +1,13 @@
 // Answer: what a request is replied to with, before it becomes bytes. Value type.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "frontend/api_error.hpp"
 #include "punctual/engine.hpp"
 
 namespace punctual {
@@ -21,6 +23,11 @@ struct Answer {
 // What the engine gave for a change, and what it had stored for a repeated one.
 [[nodiscard]] Answer answer_of(Reply reply);
 [[nodiscard]] Answer replayed_answer(StoredReply stored);
+
+// The one shape of an error. `details`: of a validation.
+[[nodiscard]] Answer error_answer(ErrorCode code, std::string_view message, const Invalid::Fields* details = nullptr);
+// 503, to be tried again after so long, at least a second.
+[[nodiscard]] Answer unavailable_answer(std::string_view message, std::chrono::seconds retry_after = {});
 
 struct ReplyStyle {
   bool close = false;          // say so, and mean it

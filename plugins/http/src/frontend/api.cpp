@@ -56,18 +56,7 @@ std::optional<IdempotencyKey> idempotency_of(const RequestHead& head, std::strin
   return IdempotencyKey{std::string(key), request_digest(head.method, head.target, body)};
 }
 
-Answer error_answer(ErrorCode code, std::string_view message, const Invalid::Fields* details = nullptr) {
-  Answer answer;
-  answer.status = status_of(code);
-  answer.body = error_body(code, message, details);
-  return answer;
-}
-
-Answer unavailable(std::chrono::seconds retry_after) {
-  auto answer = error_answer(ErrorCode::service_unavailable, "Service temporarily unavailable, try again later");
-  answer.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(retry_after.count(), 1)));
-  return answer;
-}
+constexpr std::string_view unavailable = "Service temporarily unavailable, try again later";
 
 Answer limited(const LimitVerdict& verdict) {
   auto answer = error_answer(ErrorCode::rate_limited, "Rate limit exceeded");
@@ -208,9 +197,9 @@ Answer Api::failure(const RouteMatch& match) {
   } catch (const KeyReused& problem) {
     return error_answer(ErrorCode::idempotency_key_reused, problem.what());
   } catch (const Unavailable& problem) {
-    return unavailable(problem.retry_after());
+    return unavailable_answer(unavailable, problem.retry_after());
   } catch (const Timeout&) {
-    return unavailable(std::chrono::seconds{1});
+    return unavailable_answer(unavailable);
   } catch (const std::exception& problem) {
     return internal_failure(match, problem.what());
   } catch (...) {

@@ -50,10 +50,7 @@ Exchange::Next Exchange::serve(Connection& connection, const TimedSocket& wire) 
     came = reader_.take_head();
   } catch (const ApiError& problem) {
     server_.metrics().malformed.add();
-    Answer refusal;
-    refusal.status = status_of(problem.code);
-    refusal.body = error_body(problem.code, problem.message);
-    return send(wire, refusal, {.close = true}, true) ? Next::see_off : Next::end;
+    return send(wire, error_answer(problem.code, problem.message), {.close = true}, true) ? Next::see_off : Next::end;
   }
   if (came == RequestReader::Head::ended) return Next::end;
   if (came == RequestReader::Head::incomplete) {
@@ -92,13 +89,7 @@ Exchange::Next Exchange::drop_body(Connection& connection, std::size_t bytes) {
 }
 
 Answer Exchange::answer(const IncomingRequest& request) {
-  if (server_.stopping()) {
-    Answer refusal;
-    refusal.status = status_of(ErrorCode::service_unavailable);
-    refusal.body = error_body(ErrorCode::service_unavailable, "The server is shutting down");
-    refusal.headers.emplace_back("Retry-After", "1");
-    return refusal;
-  }
+  if (server_.stopping()) return unavailable_answer(Server::stopping_message);
   return manner_ == Manner::serve ? server_.handler().handle(request) : server_.handler().refuse(request);
 }
 

@@ -13,26 +13,11 @@ constexpr const char* invalid = "is invalid";
 constexpr std::size_t default_limit = 100;
 constexpr std::int64_t max_limit = 1000;
 
-ExecutionId execution_id_of(const Call& call) {
-  const auto id = ExecutionId::parse(call.parameter);
-  if (!id) throw NotFound();
-  return *id;
-}
-
 StoredReply cancelled_reply(const Execution& execution) {
   return {execution.status == ExecutionStatus::running ? 202 : 200, execution_body(execution)};
 }
 
-StoredReply retry_reply(const StartedRun& run) {
-  StoredReply reply{202, {}};
-  JsonText json(reply.body);
-  json.begin_object().key("data").begin_object();
-  json.key("execution_id").string(run.execution_id.text());
-  json.key("status").string(name_of(ExecutionStatus::pending));
-  json.key("scheduled_for").time(run.scheduled_for).end_object();
-  json.key("message").string("Execution queued for retry").end_object();
-  return reply;
-}
+StoredReply retry_reply(const StartedRun& run) { return started_run_reply(run, "Execution queued for retry"); }
 
 StoredReply retried_reply(std::size_t count) {
   StoredReply reply{202, {}};
@@ -132,11 +117,11 @@ class RetryFilterReading {
 }  // namespace
 
 Answer cancel_execution(const Call& call) {
-  return answer_of(call.engine.cancel_execution(call.request(), execution_id_of(call), cancelled_reply));
+  return answer_of(call.engine.cancel_execution(call.request(), id_of<ExecutionId>(call.parameter), cancelled_reply));
 }
 
 Answer retry_execution(const Call& call) {
-  return answer_of(call.engine.retry_execution(call.request(), execution_id_of(call), retry_reply));
+  return answer_of(call.engine.retry_execution(call.request(), id_of<ExecutionId>(call.parameter), retry_reply));
 }
 
 Answer retry_executions(const Call& call) {

@@ -75,4 +75,15 @@ std::string execution_body(const ExecutionDetail& detail) {
   return out;
 }
 
+StoredReply started_run_reply(const StartedRun& run, std::string_view message) {
+  StoredReply reply{202, {}};
+  JsonText json(reply.body);
+  json.begin_object().key("data").begin_object();
+  json.key("execution_id").string(run.execution_id.text());
+  json.key("status").string(name_of(ExecutionStatus::pending));
+  json.key("scheduled_for").time(run.scheduled_for).end_object();
+  json.key("message").string(message).end_object();
+  return reply;
+}
+
 }  // namespace punctual

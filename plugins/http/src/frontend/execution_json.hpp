@@ -4,6 +4,7 @@
 #include <span>
 
 #include "frontend/task_json.hpp"
+#include "punctual/engine.hpp"
 
 namespace punctual {
 
@@ -17,5 +18,7 @@ void append_execution(JsonText& json, const Execution& execution);
 [[nodiscard]] std::string execution_body(const Execution& execution);
 // {"data":<execution with its detail>}
 [[nodiscard]] std::string execution_body(const ExecutionDetail& detail);
+// 202 for a run that a client has asked for: {"data":{…},"message":…}
+[[nodiscard]] StoredReply started_run_reply(const StartedRun& run, std::string_view message);
 
 }  // namespace punctual

@@ -23,13 +23,6 @@ Answer page_of_executions(const Call& call, ExecutionQuery query) {
           })};
 }
 
-template <class Id>
-Id id_of(std::string_view text) {
-  const auto id = Id::parse(text);
-  if (!id) throw NotFound();
-  return *id;
-}
-
 }  // namespace
 
 Answer list_executions(const Call& call) {

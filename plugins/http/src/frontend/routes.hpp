@@ -39,6 +39,14 @@ struct Call {
   [[nodiscard]] Request request() const { return {*principal, idempotency}; }
 };
 
+// The id that a text is; throws NotFound where it is none.
+template <class Id>
+[[nodiscard]] Id id_of(std::string_view text) {
+  const auto id = Id::parse(text);
+  if (!id) throw NotFound();
+  return *id;
+}
+
 enum class Access : std::uint8_t {
   probe,  // for monitoring: neither key nor limits
   open,   // no key

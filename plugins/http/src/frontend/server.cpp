@@ -41,13 +41,7 @@ Poco::Net::ServerSocket listen_at(const std::string& listen) {
 }
 
 // For a client whose request is not read.
-std::string last_reply(ErrorCode code, std::string_view message) {
-  Answer answer;
-  answer.status = status_of(code);
-  answer.body = error_body(code, message);
-  if (code == ErrorCode::service_unavailable) answer.headers.emplace_back("Retry-After", "1");
-  return reply_head(answer, {.close = true}) + answer.body;
-}
+std::string last_reply(const Answer& answer) { return reply_head(answer, {.close = true}) + answer.body; }
 
 }  // namespace
 
@@ -86,8 +80,8 @@ void Server::admit(const Poco::Net::StreamSocket& socket) {
   }
   if (full || stopping_) {
     metrics_.connections_refused.add();
-    const auto why = stopping_ ? "The server is shutting down" : "The server is busy, try again later";
-    return doorman_.turn_away(socket, last_reply(ErrorCode::service_unavailable, why));
+    const auto why = stopping_ ? stopping_message : "The server is busy, try again later";
+    return doorman_.turn_away(socket, last_reply(unavailable_answer(why)));
   }
   auto connection = std::make_unique<Connection>(socket, connections_);
   connection->deadline = std::chrono::steady_clock::now() + settings_.idle_time;
@@ -97,7 +91,8 @@ void Server::admit(const Poco::Net::StreamSocket& socket) {
 void Server::end_late(ConnectionPtr connection) {
   if (connection->awaits != Connection::Awaits::rest_of_head) return;
   metrics_.malformed.add();
-  doorman_.turn_away(connection->socket, last_reply(ErrorCode::request_timeout, "Request was not received in time"));
+  doorman_.turn_away(connection->socket,
+                     last_reply(error_answer(ErrorCode::request_timeout, "Request was not received in time")));
 }
 
 void Server::enqueue(ConnectionPtr connection) {

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "frontend/client_waits.hpp"
 #include "frontend/connection.hpp"
@@ -50,6 +51,7 @@ class Server {
   void stop(milliseconds limit) noexcept;
 
   [[nodiscard]] bool stopping() const { return stopping_; }
+  static constexpr std::string_view stopping_message = "The server is shutting down";
   [[nodiscard]] ServerLoad load() const;
 
   // For exchanges.

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "frontend/api_error.hpp"
+#include "frontend/execution_json.hpp"
 #include "frontend/paging.hpp"
 #include "frontend/routes.hpp"
 #include "frontend/task_input.hpp"
@@ -10,12 +11,6 @@
 namespace punctual {
 
 namespace {
-
-TaskId task_id_of(const Call& call) {
-  const auto id = TaskId::parse(call.parameter);
-  if (!id) throw NotFound();
-  return *id;
-}
 
 // Memory for one request's JSON: most fit into the stack's part.
 class RequestMemory {
@@ -45,16 +40,7 @@ StoredReply created_reply(const CreatedTask& created) {
   return {201, task_body(created.task, "Cron task created")};
 }
 
-StoredReply triggered_reply(const StartedRun& run) {
-  StoredReply reply{202, {}};
-  JsonText json(reply.body);
-  json.begin_object().key("data").begin_object();
-  json.key("execution_id").string(run.execution_id.text());
-  json.key("status").string(name_of(ExecutionStatus::pending));
-  json.key("scheduled_for").time(run.scheduled_for).end_object();
-  json.key("message").string("Task triggered successfully").end_object();
-  return reply;
-}
+StoredReply triggered_reply(const StartedRun& run) { return started_run_reply(run, "Task triggered successfully"); }
 
 StoredReply cancelled_reply(std::size_t count) {
   StoredReply reply{200, {}};
@@ -94,12 +80,12 @@ Answer list_tasks(const Call& call) {
 }
 
 Answer show_task(const Call& call) {
-  return {.body = task_body(call.engine.find_task(*call.principal, task_id_of(call)))};
+  return {.body = task_body(call.engine.find_task(*call.principal, id_of<TaskId>(call.parameter)))};
 }
 
 Answer change_task(const Call& call) {
   RequestMemory memory;
-  const auto id = task_id_of(call);
+  const auto id = id_of<TaskId>(call.parameter);
   const auto fields = read_task_object(call.body, memory.pointer());
   const auto change = read_task_change(fields, call.engine.find_task(*call.principal, id), call.engine);
   return answer_of(call.engine.update_task(call.request(), id, change, [](const Task& task) {
@@ -108,7 +94,7 @@ Answer change_task(const Call& call) {
 }
 
 Answer delete_task(const Call& call) {
-  return answer_of(call.engine.delete_task(call.request(), task_id_of(call), StoredReply{204, {}}));
+  return answer_of(call.engine.delete_task(call.request(), id_of<TaskId>(call.parameter), StoredReply{204, {}}));
 }
 
 Answer delete_queue(const Call& call) {
@@ -118,7 +104,7 @@ Answer delete_queue(const Call& call) {
 }
 
 Answer trigger_task(const Call& call) {
-  return answer_of(call.engine.trigger_task(call.request(), task_id_of(call), triggered_reply));
+  return answer_of(call.engine.trigger_task(call.request(), id_of<TaskId>(call.parameter), triggered_reply));
 }
 
 }  // namespace punctual
