@@ -52,7 +52,27 @@ typedef enum punctual_log_level {
   PUNCTUAL_ERROR = 3
 } punctual_log_level;
 
-/* What the host offers a plugin. Valid from `create` until `destroy` has returned. */
+/* A request that the host sends for a plugin. */
+typedef struct punctual_http_request {
+  uint32_t struct_size;
+  const char* method;  /* "POST", … */
+  const char* url;     /* http or https */
+  const char* headers; /* lines "Name: value", each ended by CR LF; may be null. Host and Content-Length are added */
+  const char* body;    /* any bytes; may be null */
+  size_t body_size;
+  int64_t timeout_ms; /* for all of it; what is beyond notify.timeout of the server is cut to that */
+} punctual_http_request;
+
+/* What came back. struct_size is set by the caller, the rest by the host; texts are zero-terminated. */
+typedef struct punctual_http_response {
+  uint32_t struct_size;
+  int32_t status;         /* 0: no response came, `error` says why */
+  int64_t retry_after_ms; /* what the response asked for; 0: nothing */
+  char error[512];        /* one line, without a secret */
+  char body[2048];        /* the beginning */
+} punctual_http_response;
+
+/* What the host offers a plugin. Valid from `create` until `destroy` has returned. It only grows at its end. */
 typedef struct punctual_host {
   uint32_t struct_size;
   void* self; /* to be handed back as the first argument of every function here */
@@ -60,6 +80,15 @@ typedef struct punctual_host {
   void (*log)(void* self, int32_t level, const char* text);
   /* A punctual::Host* for plugins that carry the host's C++ ABI tag; null for notifiers. */
   void* cxx;
+
+  /* From here on since version 0.2; for notifiers alone, null for other plugins. Any thread. */
+
+  /* A declared setting, by its whole name ("webhook.url") or by what follows its section ("url"), as text: booleans "true" or
+   * "false", durations as milliseconds, lists with commas. Valid as long as the host; null: it was not declared. */
+  const char* (*setting)(void* self, const char* name);
+  /* Sends one request and waits for what comes back. Addresses are checked as those of deliveries are, redirects are not
+   * followed, connections are kept open. Returns 0 when a response came, whatever its status. */
+  int32_t (*http)(void* self, const punctual_http_request* request, punctual_http_response* response);
 } punctual_host;
 
 typedef struct punctual_plugin punctual_plugin;
@@ -75,9 +104,11 @@ struct punctual_plugin {
 
   /* Makes an instance. settings_json: an object of all declared settings by their dotted names, with the types above.
    * Returns null on failure with a zero-terminated text of at most error_size - 1 bytes in `error`. For the C++ kinds the
-   * result is a pointer to the interface (punctual::Storage*, punctual::Transport*, punctual::Frontend*). Main thread. */
+   * result is a pointer to the interface (punctual::Storage*, punctual::Transport*, punctual::Frontend*). Main thread;
+   * for notifiers see notifier.h. */
   void* (*create)(const char* settings_json, const punctual_host* host, char* error, size_t error_size);
-  /* Ends an instance made by create. Main thread, once, after its threads were told to stop. */
+  /* Ends an instance made by create. Main thread, once, after its threads were told to stop; for
+   * notifiers see notifier.h. */
   void (*destroy)(void* instance);
 
   /* Notifiers: a const punctual_notifier_v1* (notifier.h). Others: null. */

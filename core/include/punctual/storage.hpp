@@ -180,9 +180,10 @@ struct Settlement {
   // Set: the task is disabled (its pending executions are cancelled) and this line is written to the audit log.
   std::optional<AuditEntry> disable;
   // What may be told of this end. Stored in the outbox, due at finished_at: execution_completed always; task_failed when it
-  // is the end of its run (no retry was stored) and it is failed, timeout or missed; task_recovered when it is a success and
-  // the run of the task that ended before it had failed in that way. The runs of a task end in the order in which their
-  // last results are stored, in one batch in that of finished_at; one whose last attempt was cancelled does not count.
+  // is the end of its run (no retry was stored), it is failed, timeout or missed, and the run of the task that ended before
+  // it, if any, had not failed in that way; task_recovered when it is a success and that one had. The runs of a task end in
+  // the order in which their last results are stored, in one batch in that of finished_at; one whose last attempt was
+  // cancelled does not count. The same ends are what notices are stored about (channels.hpp), whatever is given here.
   std::vector<NewMessage> messages;
 };
 
@@ -242,6 +243,7 @@ struct RescueReport {
   std::size_t executions = 0;  // returned to pending
   std::size_t nodes = 0;       // found dead
   std::size_t messages = 0;    // of the outbox, given back
+  std::size_t notices = 0;     // of channels, given back
 };
 
 // A server that has a lease.
@@ -251,7 +253,7 @@ struct NodeStatus {
   std::size_t claims = 0;
 };
 
-// Claims are those of executions and those of messages in the outbox.
+// Claims are those of executions, of messages in the outbox and of notices.
 class Leases {
  public:
   virtual ~Leases() = default;
@@ -546,6 +548,7 @@ class Maintenance {
   [[nodiscard]] virtual UpkeepReport upkeep(const Upkeep& upkeep) = 0;
 };
 
+class Channels;          // channels.hpp
 class QueueStore;        // queues.hpp
 class TaskGroups;        // task_groups.hpp
 class ExecutionChanges;  // execution_changes.hpp
@@ -568,6 +571,7 @@ class Storage {
   [[nodiscard]] virtual Quotas& quotas() noexcept = 0;
   [[nodiscard]] virtual Maintenance& maintenance() noexcept = 0;
   [[nodiscard]] virtual HostStates& hosts() noexcept = 0;
+  [[nodiscard]] virtual Channels& channels() noexcept = 0;
 };
 
 }  // namespace punctual
