@@ -20,7 +20,7 @@ NotifyOutcome notify(const std::string& library_name, const std::string& setting
   LoggedHost logged;
   const PluginLibrary library(plugin_file(library_name));
   const auto& plugin = library.plugins().front();
-  NotifierInstance notifier(plugin, settings_of(plugin, setting, value), logged.host.for_plugins(plugin.kind()));
+  NotifierInstance notifier(plugin, settings_of(plugin, setting, value), logged.host, nullptr, "test");
   punctual_event event{};
   event.struct_size = sizeof event;
   event.message = "It failed.";
@@ -99,7 +99,7 @@ TEST_CASE("a notifier is given every declared setting with its JSON type") {
   LoggedHost logged;
   const PluginLibrary library(plugin_file("good_notifier"));
   const auto& plugin = library.plugins().front();
-  const NotifierInstance notifier(plugin, settings_of(plugin), logged.host.for_plugins(plugin.kind()));
+  const NotifierInstance notifier(plugin, settings_of(plugin), logged.host, nullptr, "test");
   CHECK(logged.written.str().find(
             R"({"good.text":"hello","good.count":3,"good.wait":30000,"good.to":["a","b"],"good.on":true})") !=
         std::string::npos);
@@ -109,7 +109,7 @@ TEST_CASE("a notifier is not given the C++ part of the host") {
   LoggedHost logged;
   const PluginLibrary library(plugin_file("good_notifier"));
   const auto& plugin = library.plugins().front();
-  const NotifierInstance notifier(plugin, settings_of(plugin), logged.host.for_plugins(plugin.kind()));
+  const NotifierInstance notifier(plugin, settings_of(plugin), logged.host, nullptr, "test");
   CHECK(logged.written.str().find("without C++") != std::string::npos);
 }
 

@@ -8,6 +8,7 @@
 #include "host/masking.hpp"
 #include "host/plugin_descriptor.hpp"
 #include "host/thrown_text.hpp"
+#include "punctual/notifier.h"
 
 namespace punctual {
 namespace {
@@ -69,6 +70,14 @@ std::string_view kind_name(punctual_plugin_kind kind) {
       return "notifier";
   }
   return "unknown";
+}
+
+std::vector<std::string_view> Plugin::server_settings() const {
+  std::vector<std::string_view> out;
+  const auto* operations = static_cast<const punctual_notifier_v1*>(descriptor->operations);
+  if (kind() != PUNCTUAL_NOTIFIER || !PUNCTUAL_HAS(operations, server_settings)) return out;
+  for (const auto* at = operations->server_settings; at != nullptr && *at != nullptr; ++at) out.emplace_back(*at);
+  return out;
 }
 
 PluginLibrary::PluginLibrary(const std::filesystem::path& file)

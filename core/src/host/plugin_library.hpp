@@ -32,6 +32,8 @@ struct Plugin {
   [[nodiscard]] std::span<const punctual_setting> settings() const {
     return {descriptor->settings, descriptor->settings_count};
   }
+  // Of a notifier: the whole names of the settings that no channel may set.
+  [[nodiscard]] std::vector<std::string_view> server_settings() const;
 };
 
 // "storage", "transport", "frontend", "notifier".
