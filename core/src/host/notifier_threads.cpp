@@ -406,7 +406,7 @@ void NotifierThreads::tell(const Channel& channel, NotifierEvent event, Notifier
     const std::lock_guard lock(shared_->mutex);
     if (!shared_->stopping) {
       shared_->waiting.push_back({channel, std::move(event), std::move(completion),
-                                  std::chrono::steady_clock::now() + shared_->limits.timeout});
+                                  std::chrono::steady_clock::now() + 2 * shared_->limits.timeout});
       shared_->start_threads();
       shared_->work.notify_one();
       shared_->watching.notify_one();
