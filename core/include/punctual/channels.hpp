@@ -260,4 +260,20 @@ class Channels {
   [[nodiscard]] virtual std::vector<StalledQueue> note_stalled_queues(Time now, seconds patience) = 0;
 };
 
+// ---- For backends. Pure; any thread.
+
+namespace notice_body {
+
+inline constexpr std::size_t most_bytes = 4096;
+
+// Cuts the response_body of a notice, at a boundary of UTF-8.
+inline void cut(std::string& body) {
+  if (body.size() <= most_bytes) return;
+  std::size_t end = most_bytes;
+  while (end > 0 && (static_cast<unsigned char>(body[end]) & 0xc0) == 0x80) --end;
+  body.resize(end);
+}
+
+}  // namespace notice_body
+
 }  // namespace punctual
