@@ -89,6 +89,11 @@ PluginLibrary::~PluginLibrary() = default;
 PluginLibrary::PluginLibrary(PluginLibrary&&) noexcept = default;
 PluginLibrary& PluginLibrary::operator=(PluginLibrary&&) noexcept = default;
 
+void PluginLibrary::keep_loaded(const std::filesystem::path& file) noexcept {
+  // The handle is never closed.
+  (void)dlopen(file.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 bool PluginLibrary::is_loaded(const std::filesystem::path& file) {
   void* handle = dlopen(std::filesystem::absolute(file).lexically_normal().c_str(), RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) return false;
