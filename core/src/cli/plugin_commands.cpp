@@ -1,6 +1,7 @@
 #include "cli/plugin_commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 
@@ -19,6 +20,14 @@ int print(const PluginReport& report) {
   return 0;
 }
 
+// What a plugin still uses on its thread must not be destroyed.
+[[noreturn]] void end_at_once(const PluginReport& report) {
+  for (const std::string& line : report.lines) std::cout << line << '\n';
+  std::cout.flush();
+  std::cerr << "punctual: " << report.failure << '\n' << std::flush;
+  std::_Exit(1);
+}
+
 int list(const CommonOptions& common) { return print(list_plugins(PluginCatalog(plugin_folder(common)))); }
 
 int check(const CommonOptions& common, const std::string& file) {
@@ -26,7 +35,9 @@ int check(const CommonOptions& common, const std::string& file) {
   MetricsRegistry metrics;
   SystemClock clock;
   ProcessHost host(log, metrics, clock);
-  return print(check_plugin(file, assignments(common), host));
+  const PluginReport report = check_plugin(file, plugin_folder(common), assignments(common), host);
+  if (report.hangs) end_at_once(report);
+  return print(report);
 }
 
 }  // namespace

@@ -3,12 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "host/masking.hpp"
+#include "host/notifier_check.hpp"
+#include "host/plugin_http.hpp"
 #include "host/plugin_instance.hpp"
 #include "host/settings_reader.hpp"
 
@@ -46,15 +51,81 @@ bool keeps_a_file(const Plugin& plugin) {
          });
 }
 
-EffectiveSettings settings_for_check(const PluginLibrary& library, std::span<const SettingText> given,
-                                     const std::filesystem::path& folder) {
-  SettingsSources sources;
-  const auto plugins = library.plugins();
-  if (std::any_of(plugins.begin(), plugins.end(), keeps_a_file)) {
-    sources.defaults.push_back({"storage.url", "sqlite://" + (folder / "check.db").string(), "plugin check"});
+// What the check itself reads, as the server does.
+constexpr punctual_setting own_settings[] = {
+    {"notify.timeout", PUNCTUAL_DURATION, "30s", "How long a notifier may take to be made, and for one event."}};
+
+// Whether the transport of the server is needed for what is checked.
+bool may_send(std::span<const Plugin> plugins) {
+  return std::any_of(plugins.begin(), plugins.end(),
+                     [](const Plugin& plugin) { return plugin.kind() == PUNCTUAL_NOTIFIER; });
+}
+
+// What a check works with. When a plugin hangs, it must be left as it is.
+class Subject {
+ public:
+  Subject(const std::filesystem::path& file, const std::filesystem::path& plugin_folder, ProcessHost& host)
+      : host_(host), library_(file) {
+    if (!may_send(library_.plugins())) return;
+    try {
+      http_library_.emplace(plugin_folder / "http.so");
+    } catch (const PluginRefused& refusal) {
+      no_http_ = refusal.what();
+    }
   }
-  sources.command_line.assign(given.begin(), given.end());
-  return read_settings(KnownSettings({}, plugins), sources);
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+  ~Subject() {
+    if (transport_) (*transport_)->drain(milliseconds{0});
+  }
+
+  [[nodiscard]] const PluginLibrary& library() const { return library_; }
+  // Why plugins can send no requests; "": they can.
+  [[nodiscard]] const std::string& no_http() const { return no_http_; }
+
+  [[nodiscard]] EffectiveSettings read(std::span<const SettingText> given, const std::filesystem::path& folder) const {
+    SettingsSources sources;
+    std::vector<Plugin> plugins(library_.plugins().begin(), library_.plugins().end());
+    if (std::any_of(plugins.begin(), plugins.end(), keeps_a_file)) {
+      sources.defaults.push_back({"storage.url", "sqlite://" + (folder / "check.db").string(), "plugin check"});
+    }
+    if (const auto* transport = http_transport()) plugins.push_back(*transport);
+    sources.command_line.assign(given.begin(), given.end());
+    return read_settings(KnownSettings(own_settings, plugins), sources);
+  }
+
+  // Null: there is none. Made at the first call, with these settings.
+  [[nodiscard]] PluginHttp* http(const EffectiveSettings& settings, milliseconds longest) {
+    const auto* plugin = http_transport();
+    if (plugin == nullptr || http_) return http_ ? &*http_ : nullptr;
+    transport_.emplace(*plugin, settings.json_for(*plugin->descriptor), host_.for_plugins(PUNCTUAL_TRANSPORT));
+    Transport* const transports[] = {transport_->get()};
+    http_.emplace(transports, clock_, longest);
+    return &*http_;
+  }
+
+ private:
+  [[nodiscard]] const Plugin* http_transport() const {
+    if (!http_library_) return nullptr;
+    const auto plugins = http_library_->plugins();
+    const auto found = std::find_if(plugins.begin(), plugins.end(),
+                                    [](const Plugin& plugin) { return plugin.kind() == PUNCTUAL_TRANSPORT; });
+    return found == plugins.end() ? nullptr : &*found;
+  }
+
+  ProcessHost& host_;
+  SystemClock clock_;
+  PluginLibrary library_;
+  std::optional<PluginLibrary> http_library_;
+  std::string no_http_;
+  std::optional<PluginInstance<Transport>> transport_;
+  std::optional<TransportHttp> http_;
+};
+
+// Never destroyed.
+void leave_as_it_is(std::unique_ptr<Subject> subject) {
+  static auto& left = *new std::vector<std::unique_ptr<Subject>>;
+  left.push_back(std::move(subject));
 }
 
 // Runs the checks and keeps what they said.
@@ -63,22 +134,38 @@ class Check {
   Check(ProcessHost& host, std::vector<std::string>& lines) : host_(host), lines_(lines) {}
 
   // Everything but the loading itself; throws Error.
-  void library(const PluginLibrary& library, std::span<const SettingText> given) {
+  void library(Subject& subject, std::span<const SettingText> given) {
+    const auto& library = subject.library();
     say(library.file().string() + ": loaded, " + std::to_string(library.plugins().size()) +
         (library.plugins().size() == 1 ? " plugin" : " plugins"));
+    if (!subject.no_http().empty()) say(subject.no_http() + "; so the plugin can send no requests here");
     const TemporaryFolder folder;
-    const auto settings = settings_for_check(library, given, folder.path());
+    const auto settings = subject.read(given, folder.path());
     for (const auto& plugin : library.plugins()) {
       say(title(plugin) + " " + std::string(plugin.version()) + ": a " + std::string(kind_name(plugin.kind())) +
           " with " + std::to_string(plugin.settings().size()) + " settings, descriptor is valid");
-      instance(plugin, settings.json_for(*plugin.descriptor));
-      say(title(plugin) + ": destroyed");
+      if (plugin.kind() == PUNCTUAL_NOTIFIER) {
+        notifier(plugin, subject, settings);
+      } else {
+        instance(plugin, settings.json_for(*plugin.descriptor));
+        say(title(plugin) + ": destroyed");
+      }
     }
   }
 
   void say(const std::string& line) { lines_.push_back(one_line(mask_secrets(line))); }
 
  private:
+  void notifier(const Plugin& plugin, Subject& subject, const EffectiveSettings& settings) {
+    const auto deadline = settings.all().duration("notify.timeout");
+    check_notifier({.plugin = plugin,
+                    .settings_json = settings.json_for(*plugin.descriptor),
+                    .host = host_,
+                    .http = subject.http(settings, deadline),
+                    .deadline = deadline,
+                    .say = [&](const std::string& line) { say(title(plugin) + ": " + line); }});
+  }
+
   void instance(const Plugin& plugin, const std::string& json) {
     const auto& c_host = host_.for_plugins(plugin.kind());
     switch (plugin.kind()) {
@@ -98,50 +185,12 @@ class Check {
         created(plugin);
         return frontend.destroy();
       }
-      case PUNCTUAL_NOTIFIER: {
-        NotifierInstance notifier(plugin, json, host_, nullptr, std::string(plugin.name()));
-        created(plugin);
-        send_sample_event(notifier);
-        return notifier.destroy();
-      }
+      case PUNCTUAL_NOTIFIER:
+        return;
     }
   }
 
   void created(const Plugin& plugin) { say(title(plugin) + ": created"); }
-
-  void send_sample_event(NotifierInstance& notifier) {
-    const auto outcome = notify_of_sample(notifier);
-    if (outcome.result == NotifyResult::delivered) return say(title(notifier.plugin()) + ": took a sample event");
-    const auto* answer = outcome.result == NotifyResult::retry_later ? "retry later" : "give up";
-    throw PluginRefused(one_line(notifier.plugin().file.string()) + ": " + title(notifier.plugin()) +
-                        " did not take a sample event: " + answer +
-                        (outcome.error.empty() ? std::string() : ", " + outcome.error));
-  }
-
-  NotifyOutcome notify_of_sample(NotifierInstance& notifier) {
-    punctual_event event{};
-    event.struct_size = sizeof event;
-    event.id = "01890a5d-ac96-774b-bcce-b302099a8057";
-    event.kind = "task.failed";
-    event.organization = "sample";
-    event.task_id = "01890a5d-ac96-774b-bcce-b302099a8058";
-    event.task_name = "Sample task";
-    event.task_url = "https://example.com/hook";
-    event.execution_id = "01890a5d-ac96-774b-bcce-b302099a8059";
-    event.message = "This is a sample event: Sample task failed with HTTP 500.";
-    event.occurred_at_ms = std::chrono::duration_cast<milliseconds>(host_.now().time_since_epoch()).count();
-    const auto json = boost::json::serialize(boost::json::object{
-        {"id", event.id},
-        {"event", event.kind},
-        {"organization", event.organization},
-        {"task", {{"id", event.task_id}, {"name", event.task_name}, {"url", event.task_url}}},
-        {"execution", {{"id", event.execution_id}}},
-        {"message", event.message},
-        {"occurred_at", format_rfc3339(host_.now())},
-    });
-    event.json = json.c_str();
-    return notifier.notify(event);
-  }
 
   ProcessHost& host_;
   std::vector<std::string>& lines_;
@@ -163,11 +212,20 @@ PluginReport list_plugins(const PluginCatalog& catalog) {
   return report;
 }
 
-PluginReport check_plugin(const std::filesystem::path& file, std::span<const SettingText> settings, ProcessHost& host) {
+PluginReport check_plugin(const std::filesystem::path& file, const std::filesystem::path& plugin_folder,
+                          std::span<const SettingText> settings, ProcessHost& host) {
   PluginReport report;
   Check check(host, report.lines);
   try {
-    check.library(PluginLibrary(file), settings);
+    auto subject = std::make_unique<Subject>(file, plugin_folder, host);
+    try {
+      check.library(*subject, settings);
+    } catch (const PluginHangs&) {
+      leave_as_it_is(std::move(subject));
+      report.hangs = true;
+      throw;
+    }
+    subject.reset();
     const bool stays = PluginLibrary::is_loaded(file);
     const PluginLibrary again(file);
     check.say(again.file().string() + (stays ? ": closed, but stays in memory" : ": unloaded"));
