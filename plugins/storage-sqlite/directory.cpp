@@ -13,7 +13,8 @@ namespace {
 
 const std::string organization_columns = R"sql(organizations.id, organizations.name, organizations.signing_secrets,
       organizations.inserted_at, organizations.max_concurrent, quotas.most, organizations.min_cron_interval_s,
-      organizations.max_tasks, organizations.retention_s, organizations.old_secret_until)sql";
+      organizations.max_tasks, organizations.retention_s, organizations.old_secret_until,
+      organizations.notify_on_failure, organizations.notify_on_recovery)sql";
 
 // A reader of the columns of a row, one after the other.
 class Columns {
@@ -44,6 +45,8 @@ Organization organization_from(const Query& row, int first_column) {
   columns.read(out.limits.max_tasks);
   columns.read(out.limits.retention);
   columns.read(out.old_secret_until);
+  columns.read(out.notify_on_failure);
+  columns.read(out.notify_on_recovery);
   return out;
 }
 
@@ -80,10 +83,11 @@ void write_terms(Connection& connection, const Organization& organization) {
   Query(connection, R"sql(
     update organizations
     set signing_secrets = ?2, max_concurrent = ?3, min_cron_interval_s = ?4, max_tasks = ?5, retention_s = ?6,
-      old_secret_until = ?7
+      old_secret_until = ?7, notify_on_failure = ?8, notify_on_recovery = ?9
     where id = ?1)sql",
         organization.id, strings_to_json(organization.signing_secrets), organization.max_concurrent,
-        limits.min_cron_interval, limits.max_tasks, limits.retention, organization.old_secret_until)
+        limits.min_cron_interval, limits.max_tasks, limits.retention, organization.old_secret_until,
+        organization.notify_on_failure, organization.notify_on_recovery)
       .run();
   set_quota(connection, organization.id, limits.monthly_executions);
 }

@@ -63,7 +63,7 @@ std::vector<ClaimRef> cancel_waiting(Connection& connection, const LiveExecution
   }
   cancel_pending(connection, lines, execution, at);
   lines.refresh();
-  fold_into_task(connection, execution.task_id, ExecutionStatus::cancelled, at);
+  (void)fold_into_task(connection, execution.task_id, ExecutionStatus::cancelled, at);
   return revoked;
 }
 

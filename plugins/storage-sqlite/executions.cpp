@@ -49,7 +49,7 @@ bool end_claim(Connection& connection, LineChanges& lines, const ClaimRef& claim
       and (tasks.deleted_at is not null or executions.cancelled_at is not null))sql",
         claim.id, task)
       .run();
-  if (cancelled_at) fold_into_task(connection, task, ExecutionStatus::cancelled, *cancelled_at);
+  if (cancelled_at) (void)fold_into_task(connection, task, ExecutionStatus::cancelled, *cancelled_at);
   return true;
 }
 
@@ -118,13 +118,14 @@ void mark_followed(Connection& connection, ExecutionId id) {
       .run();
 }
 
-void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at,
-                    std::optional<bool> run_failed) {
-  Query(connection, R"sql(
+std::optional<Time> fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at,
+                                   std::optional<bool> run_failed) {
+  Query row(connection, R"sql(
     update tasks
     set last_execution_status = iif(last_execution_at > ?2, last_execution_status, ?3),
       last_execution_at = max(coalesce(last_execution_at, ?2), ?2),
-      failing = coalesce(?4, failing),
+      failing_before = failing_since,
+      failing_since = case ?4 when 1 then coalesce(failing_since, ?2) when 0 then null else failing_since end,
       next_run_at = case
         when schedule_type = 'cron' then next_run_at
         when deleted_at is null then (
@@ -134,9 +135,10 @@ void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status,
             and status = 'pending'
             and finished_at is null)
       end
-    where id = ?1)sql",
-        task, finished_at, status, run_failed)
-      .run();
+    where id = ?1
+    returning failing_before)sql",
+            task, finished_at, status, run_failed);
+  return row.next() ? row.get<std::optional<Time>>(0) : std::nullopt;
 }
 
 void refresh_next_run(Connection& connection, TaskId task) {

@@ -62,9 +62,10 @@ void cancel_pending(Connection& connection, LineChanges& lines, const LiveExecut
 // Its run went on in another execution, or a client has retried it.
 void mark_followed(Connection& connection, ExecutionId id);
 
-// What the end of an execution says about its task. `run_failed`: of the run that it ended, if it did.
-void fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at,
-                    std::optional<bool> run_failed = std::nullopt);
+// What the end of an execution says about its task. `run_failed`: of the run that it ended, if it did. Gives since when the task
+// had been failing before; nullopt: it had not.
+std::optional<Time> fold_into_task(Connection& connection, TaskId task, ExecutionStatus status, Time finished_at,
+                                   std::optional<bool> run_failed = std::nullopt);
 
 // Makes next_run_at of a one-time task the due time of its first pending execution, null when none is pending.
 void refresh_next_run(Connection& connection, TaskId task);

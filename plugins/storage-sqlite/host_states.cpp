@@ -1,6 +1,7 @@
 #include "host_states.hpp"
 
 #include "executions.hpp"
+#include "notices.hpp"
 
 namespace punctual::sqlite {
 namespace {
@@ -63,7 +64,13 @@ std::optional<HostChange> apply(Connection& connection, const HostReport& report
   const auto after = host_rules::changed(stored, report);
   if (!after || after == stored) return std::nullopt;
   write_host(connection, *after);
-  return host_rules::worth_telling(stored, *after);
+  auto change = host_rules::worth_telling(stored, *after);
+  if (change && change->kind == HostChange::Kind::closed_by_failures && after->openings == 1) {
+    store_notices(
+        connection,
+        {report.host.organization_id, NoticeEvent::host_circuit_opened, report.at, {}, report.host.name, {}, {}, {}});
+  }
+  return change;
 }
 
 // Ends the claim of what must wait. Held for its host is only what is pending then, of a task that has not changed.

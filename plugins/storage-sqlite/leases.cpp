@@ -3,6 +3,7 @@
 #include <set>
 
 #include "executions.hpp"
+#include "notice_claims.hpp"
 #include "outbox.hpp"
 
 namespace punctual::sqlite {
@@ -25,7 +26,7 @@ RescueReport return_all_claims(Connection& connection) {
   LineChanges lines(connection);
   for (const ClaimRef& claim : claims) (void)end_claim(connection, lines, claim, ClaimEnd::rescued);
   lines.refresh();
-  return {claims.size(), nodes.size(), release_all_messages(connection)};
+  return {claims.size(), nodes.size(), release_all_messages(connection), release_all_notices(connection)};
 }
 
 }  // namespace

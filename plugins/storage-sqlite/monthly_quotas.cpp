@@ -1,6 +1,7 @@
 #include "monthly_quotas.hpp"
 
 #include "audit_log.hpp"
+#include "notices.hpp"
 
 namespace punctual::sqlite {
 namespace {
@@ -107,7 +108,17 @@ std::vector<QuotaNotice> SqliteQuotas::take_notices(const std::function<AuditEnt
         where organization_id = ?1)sql",
             notice.organization_id, static_cast<int>(notice.level))
           .run();
-      write_audit(connection, describe(notice));
+      const AuditEntry audit = describe(notice);
+      write_audit(connection, audit);
+      const bool reached = notice.level == QuotaNotice::Level::reached;
+      store_notices(connection, {notice.organization_id,
+                                 reached ? NoticeEvent::quota_reached : NoticeEvent::quota_warning,
+                                 audit.at,
+                                 {},
+                                 {},
+                                 audit.detail,
+                                 {},
+                                 {}});
     }
     return notices;
   });

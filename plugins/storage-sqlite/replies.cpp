@@ -32,14 +32,6 @@ void store_reply(Connection& connection, OrganizationId organization, const Idem
       .run();
 }
 
-void keep_reply(Connection& connection, const TaskWrite& write, const StoredReply& reply) {
-  if (write.idempotency) store_reply(connection, write.organization_id, *write.idempotency, reply);
-}
-
-void keep_reply(Connection& connection, const TaskWrite& write) {
-  if (write.idempotency) keep_reply(connection, write, write.idempotency->reply);
-}
-
 std::size_t expire_replies(Connection& connection, Time before, std::size_t limit) {
   return Query(connection, R"sql(
     delete from replies

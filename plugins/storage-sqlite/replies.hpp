@@ -24,10 +24,10 @@ void store_reply(Connection& connection, OrganizationId organization, const Idem
                  const StoredReply& reply);
 
 // The same two for a write, which may have no key; `Outcome` is what it gives. Nothing: it has not been done before.
-template <class Outcome = TaskWriteOutcome>
-[[nodiscard]] std::optional<Outcome> replayed(Connection& connection, const TaskWrite& write) {
+template <class Outcome = TaskWriteOutcome, class Write>
+[[nodiscard]] std::optional<Outcome> replayed(Connection& connection, const Write& write) {
   if (!write.idempotency) return std::nullopt;
-  const auto& record = *write.idempotency;
+  const IdempotencyRecord& record = *write.idempotency;
   auto earlier = find_earlier_use(connection, write.organization_id, record.key, record.request, record.at);
   if (!earlier) return std::nullopt;
   Outcome outcome;
@@ -35,9 +35,15 @@ template <class Outcome = TaskWriteOutcome>
   outcome.replay = std::move(earlier->replay);
   return outcome;
 }
-void keep_reply(Connection& connection, const TaskWrite& write, const StoredReply& reply);
+template <class Write>
+void keep_reply(Connection& connection, const Write& write, const StoredReply& reply) {
+  if (write.idempotency) store_reply(connection, write.organization_id, *write.idempotency, reply);
+}
 // The one that came with the write.
-void keep_reply(Connection& connection, const TaskWrite& write);
+template <class Write>
+void keep_reply(Connection& connection, const Write& write) {
+  if (write.idempotency) keep_reply(connection, write, write.idempotency->reply);
+}
 
 // Deletes at most `limit` replies stored before `before`; how many.
 [[nodiscard]] std::size_t expire_replies(Connection& connection, Time before, std::size_t limit);

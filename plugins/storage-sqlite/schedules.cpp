@@ -2,6 +2,7 @@
 
 #include "executions.hpp"
 #include "monthly_quotas.hpp"
+#include "notices.hpp"
 
 namespace punctual::sqlite {
 namespace {
@@ -80,6 +81,7 @@ void write_next_run(Connection& connection, const ScheduleStep& step) {
         step.task_id, step.disable->at)
       .run();
   write_audit(connection, *step.disable);
+  store_disabled_notices(connection, *step.disable, step.task_id);
 }
 
 std::size_t take_step(Connection& connection, LineChanges& lines, QuotaBook& quotas, const ScheduleStep& step) {

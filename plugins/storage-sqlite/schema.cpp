@@ -18,7 +18,9 @@ create table organizations (
   old_secret_until integer, -- when the second secret ends
   min_cron_interval_s integer,
   max_tasks integer,
-  retention_s integer
+  retention_s integer,
+  notify_on_failure integer not null default 1,
+  notify_on_recovery integer not null default 1
 ) strict, without rowid;
 
 create table api_keys (
@@ -59,7 +61,8 @@ create table tasks (
   expires_in_s integer,
   notify_on_failure integer,
   notify_on_recovery integer,
-  failing integer not null default 0, -- the run that ended last failed
+  failing_since integer,  -- when the run ended with which it began to fail; null: the one that ended last succeeded
+  failing_before integer, -- what failing_since was before the run that ended last
   method text not null,
   name text not null,
   url text not null,
@@ -277,6 +280,61 @@ create table quotas (
   month integer not null, -- its first instant
   used integer not null,
   told integer not null default 0
+) strict, without rowid;
+
+-- Whom an organisation tells what has happened, and what is still to be told (punctual/channels.hpp).
+create table channels (
+  id blob primary key not null,
+  organization_id blob not null references organizations (id),
+  name text not null,
+  plugin text not null,
+  settings text not null, -- JSON
+  events integer not null, -- NoticeEvents::bits
+  enabled integer not null,
+  inserted_at integer not null,
+  updated_at integer not null,
+  window_at integer, -- when its window (notice_throttle) began, …
+  window_used integer not null default 0, -- … and how many notices were given in it
+  unique (organization_id, name)
+) strict, without rowid;
+
+-- Ids are in the order of occurred_at.
+create table notices (
+  id blob primary key not null,
+  channel_id blob not null references channels (id) on delete cascade,
+  event text not null,
+  occurred_at integer not null,
+  since integer,
+  subject text not null,
+  detail text not null,
+  task_id blob,
+  execution_id blob,
+  attempts integer not null default 0,
+  next_at integer, -- null exactly while dead
+  dead_at integer,
+  node_id blob,        -- set exactly while claimed
+  claim_token integer, -- set exactly while claimed
+  last_error text not null default '',
+  check ((next_at is null) = (dead_at is not null)),
+  check (claim_token is null or dead_at is null)
+) strict;
+
+create index notices_listed on notices (channel_id, (dead_at is not null), id);
+create index notices_due on notices (channel_id, next_at, id)
+  where claim_token is null and dead_at is null;
+create index notices_claimed on notices (node_id)
+  where claim_token is not null;
+create index notices_claimed_of_channel on notices (channel_id)
+  where claim_token is not null;
+create index notices_dead on notices (dead_at)
+  where dead_at is not null;
+
+-- Lines about which it has been told that they stand still, and because of which run at their head.
+create table stalled_lines (
+  organization_id blob not null,
+  queue text not null,
+  run_id blob not null,
+  primary key (organization_id, queue)
 ) strict, without rowid;
 
 create index audit_entries_listed on audit_entries (organization_id, at, id);

@@ -3,6 +3,7 @@
 
 #include "executions.hpp"
 #include "hot_path.hpp"
+#include "notices.hpp"
 #include "outbox.hpp"
 #include "rows.hpp"
 
@@ -53,7 +54,9 @@ void keep_response(Connection& connection, const Settlement& settlement) {
 }
 
 // A change that a client did not make, but sees: the version must not stay what somebody has read.
-void disable_task(Connection& connection, LineChanges& lines, TaskId task, const AuditEntry& audit, Time at) {
+void disable_task(Connection& connection, LineChanges& lines, const Finished& finished, const Settlement& settlement) {
+  const AuditEntry& audit = *settlement.disable;
+  const TaskId task = finished.task_id;
   const bool there = Query(connection, R"sql(
     update tasks
     set enabled = 0, next_run_at = null, updated_at = max(updated_at + 1, ?2)
@@ -63,9 +66,12 @@ void disable_task(Connection& connection, LineChanges& lines, TaskId task, const
                          .run() > 0;
   if (!there) return;
   for (const auto& execution : live_executions(connection, task)) {
-    if (execution.status == ExecutionStatus::pending) cancel_pending(connection, lines, execution, at);
+    if (execution.status == ExecutionStatus::pending) {
+      cancel_pending(connection, lines, execution, settlement.finished_at);
+    }
   }
   write_audit(connection, audit);
+  store_disabled_notices(connection, audit, task, settlement.id);
 }
 
 // False: the task is deleted or disabled.
@@ -97,26 +103,21 @@ std::optional<bool> run_failed(const Finished& finished, bool retried) {
   return finished.status != ExecutionStatus::success;
 }
 
-// Whether the run of the task that ended last had failed.
-bool is_failing(Connection& connection, TaskId task) {
-  Query row(connection, R"sql(
-    select failing
-    from tasks
-    where id = ?1)sql",
-            task);
-  return row.next() && row.get<bool>(0);
+// What became of the task with this end; nullopt: it fails, or works, as before.
+std::optional<NoticeEvent> turn_of_task(std::optional<bool> failed, const std::optional<Time>& failing_before) {
+  if (failed == true && !failing_before) return NoticeEvent::task_failed;
+  if (failed == false && failing_before) return NoticeEvent::task_recovered;
+  return std::nullopt;
 }
 
-// Before this end is folded into the task.
-void store_messages(Connection& connection, const Finished& finished, const Settlement& settlement, bool retried) {
+void store_messages(Connection& connection, const Finished& finished, const Settlement& settlement, bool retried,
+                    std::optional<NoticeEvent> turn) {
   const MessageSource source{finished.organization_id, finished.task_id, settlement.id, !retried,
                              settlement.finished_at};
-  const auto failed = run_failed(finished, retried);
   for (const NewMessage& message : settlement.messages) {
-    const bool tells =
-        message.event == MessageEvent::execution_completed ||
-        (message.event == MessageEvent::task_failed && failed == true) ||
-        (message.event == MessageEvent::task_recovered && failed == false && is_failing(connection, finished.task_id));
+    const bool tells = message.event == MessageEvent::execution_completed ||
+                       (message.event == MessageEvent::task_failed && turn == NoticeEvent::task_failed) ||
+                       (message.event == MessageEvent::task_recovered && turn == NoticeEvent::task_recovered);
     if (tells) insert_message(connection, source, message);
   }
 }
@@ -125,9 +126,7 @@ SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settl
   const auto finished = finish_execution(connection, lines, settlement);
   if (!finished) return SettleOutcome::stale;
   keep_response(connection, settlement);
-  if (settlement.disable) {
-    disable_task(connection, lines, finished->task_id, *settlement.disable, settlement.finished_at);
-  }
+  if (settlement.disable) disable_task(connection, lines, *finished, settlement);
   auto outcome = SettleOutcome::settled;
   bool retried = false;
   if (finished->status != settlement.status) {
@@ -136,9 +135,16 @@ SettleOutcome settle_one(Connection& connection, LineChanges& lines, const Settl
     retried = insert_retry(connection, lines, settlement.id, *finished, *settlement.retry);
     if (!retried) outcome = SettleOutcome::settled_without_retry;
   }
-  store_messages(connection, *finished, settlement, retried);
-  fold_into_task(connection, finished->task_id, finished->status, settlement.finished_at,
-                 run_failed(*finished, retried));
+  const auto failed = run_failed(*finished, retried);
+  const auto failing_before =
+      fold_into_task(connection, finished->task_id, finished->status, settlement.finished_at, failed);
+  const auto turn = turn_of_task(failed, failing_before);
+  store_messages(connection, *finished, settlement, retried, turn);
+  if (turn) {
+    store_turn_notices(connection, *turn,
+                       {finished->organization_id, finished->task_id, settlement.id, finished->run_id,
+                        settlement.finished_at, failing_before});
+  }
   return outcome;
 }
 

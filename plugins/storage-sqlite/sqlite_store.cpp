@@ -100,7 +100,8 @@ SqliteStore::SqliteStore(const Options& options, Host& host) try
       audit_(writer_, page_readers_),
       quotas_(writer_, readers_),
       maintenance_(writer_, readers_),
-      hosts_(writer_, readers_) {
+      hosts_(writer_, readers_),
+      channels_(writer_, readers_, page_readers_) {
 } catch (const SQLite::Exception& problem) {
   throw_translated(problem);
 }

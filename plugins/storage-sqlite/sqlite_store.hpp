@@ -2,6 +2,7 @@
 #pragma once
 
 #include "audit_log.hpp"
+#include "channel_store.hpp"
 #include "directory.hpp"
 #include "execution_changes.hpp"
 #include "host_states.hpp"
@@ -56,6 +57,7 @@ class SqliteStore final : public Storage {
   [[nodiscard]] Quotas& quotas() noexcept override { return quotas_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
   [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
+  [[nodiscard]] Channels& channels() noexcept override { return channels_; }
 
   // For tests of this backend alone.
   [[nodiscard]] Writer& writer() noexcept { return writer_; }
@@ -87,6 +89,7 @@ class SqliteStore final : public Storage {
   SqliteQuotas quotas_;
   SqliteMaintenance maintenance_;
   SqliteHostStates hosts_;
+  SqliteChannels channels_;
 };
 
 }  // namespace punctual::sqlite

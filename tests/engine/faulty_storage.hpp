@@ -78,6 +78,7 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   Quotas& quotas() noexcept override { return real_.quotas(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
   HostStates& hosts() noexcept override { return real_.hosts(); }
+  Channels& channels() noexcept override { return real_.channels(); }
 
  private:
   std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {

@@ -35,7 +35,7 @@ TEST_CASE("checking a good notifier says what was done") {
 TEST_CASE("checking sends a notifier a sample event") {
   LoggedHost logged;
   REQUIRE(check_plugin(plugin_file("good_notifier"), {}, logged.host).passed());
-  CHECK(logged.written.str().find("warn  This is a sample event") != std::string::npos);
+  CHECK(logged.written.str().find("warn  good-notifier: This is a sample event") != std::string::npos);
 }
 
 TEST_CASE("checking leaves nothing loaded") {

@@ -85,12 +85,32 @@ TEST_CASE("moving a library keeps it loaded") {
 
 TEST_CASE("a wrong descriptor size is refused with both sizes") {
   CHECK(refusal_of("wrong_size") ==
-        "its plugin descriptor has 40 bytes, this server expects " + std::to_string(sizeof(punctual_plugin)));
+        "its plugin descriptor has 40 bytes, this server expects at least " + std::to_string(sizeof(punctual_plugin)));
 }
 
 TEST_CASE("a descriptor too small to hold its ABI is refused by its size") {
   CHECK(refusal_of("tiny_size") ==
         "its plugin descriptor has 4 bytes, this server expects " + std::to_string(sizeof(punctual_plugin)));
+}
+
+TEST_CASE("a notifier of a later version is accepted") {
+  const PluginLibrary library(plugin_file("later_notifier"));
+  CHECK(library.plugins().front().name() == "faulty");
+}
+
+TEST_CASE("a notifier of the first version is accepted, and nothing is read that it did not have") {
+  CHECK(PluginLibrary(plugin_file("notifier_first")).plugins().front().server_settings().empty());
+  CHECK(PluginLibrary(plugin_file("older_operations")).plugins().front().server_settings().empty());
+}
+
+TEST_CASE("a C++ plugin of another size is refused with both sizes") {
+  CHECK(refusal_of("later_transport") == "its plugin descriptor has " + std::to_string(sizeof(punctual_plugin) + 8) +
+                                             " bytes, this server expects " + std::to_string(sizeof(punctual_plugin)));
+}
+
+TEST_CASE("a notifier says which settings belong to the server") {
+  const PluginLibrary library(plugin_file("notifier_scripted"));
+  CHECK(library.plugins().front().server_settings() == std::vector<std::string_view>{"scripted.relay"});
 }
 
 TEST_CASE("a wrong ABI is refused with both numbers") {
@@ -120,6 +140,8 @@ TEST_CASE("what is not well-formed in a descriptor is refused") {
       {"no_destroy", "plugin 'faulty' has no destroy"},
       {"no_operations", "plugin 'faulty' is a notifier without operations"},
       {"small_operations", "plugin 'faulty': its notifier operations have 4 bytes, this server expects at least 16"},
+      {"undeclared_server_setting",
+       "plugin 'faulty' keeps setting 'faulty.colour' to the server, but does not declare it"},
       {"no_notify", "plugin 'faulty' is a notifier without notify"},
       {"no_settings", "plugin 'faulty' declares 2 settings, but gives none"},
       {"too_many_settings", "plugin 'faulty' declares 100000 settings, this server takes at most 1000"},

@@ -67,5 +67,24 @@ TEST_CASE("names of settings are dotted lower-case words") {
   CHECK_FALSE(is_setting_name(name));
 }
 
+TEST_CASE("a value is written as it is read") {
+  const auto [type, text] = GENERATE(table<punctual_setting_type, std::string>({
+      {PUNCTUAL_STRING, "a, b"},
+      {PUNCTUAL_INTEGER, "-7"},
+      {PUNCTUAL_BOOLEAN, "true"},
+      {PUNCTUAL_DURATION, "250ms"},
+      {PUNCTUAL_DURATION, "0s"},
+      {PUNCTUAL_STRING_LIST, "a,b"},
+      {PUNCTUAL_STRING_LIST, ""},
+  }));
+  CHECK(written_setting(type, *parse_setting(type, text)) == text);
+}
+
+TEST_CASE("a plugin is given durations in milliseconds and lists with commas") {
+  CHECK(setting_for_plugin(PUNCTUAL_DURATION, *parse_setting(PUNCTUAL_DURATION, "2s")) == "2000");
+  CHECK(setting_for_plugin(PUNCTUAL_STRING_LIST, *parse_setting(PUNCTUAL_STRING_LIST, "a , b")) == "a,b");
+  CHECK(setting_for_plugin(PUNCTUAL_BOOLEAN, *parse_setting(PUNCTUAL_BOOLEAN, "false")) == "false");
+}
+
 }  // namespace
 }  // namespace punctual

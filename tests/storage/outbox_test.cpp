@@ -177,9 +177,30 @@ TEST_CASE_METHOD(OutboxFixture, "a task fails with the last attempt of a run, in
   for (const auto status : {ExecutionStatus::failed, ExecutionStatus::timeout, ExecutionStatus::missed}) {
     run(id, status, at(3s));
     CHECK(take_events() == Events{failed});
+    run(id, ExecutionStatus::success, at(4s));
+    CHECK(take_events() == Events{recovered});
   }
-  run(id, ExecutionStatus::cancelled, at(4s));
+  run(id, ExecutionStatus::cancelled, at(5s));
   CHECK(take_events().empty());
+}
+
+TEST_CASE_METHOD(OutboxFixture, "a task that goes on failing has failed once") {
+  const TaskId id = task_with_runs();
+  run(id, ExecutionStatus::failed, at(2s));
+  CHECK(take_events() == Events{failed});
+  run(id, ExecutionStatus::timeout, at(3s));
+  run(id, ExecutionStatus::cancelled, at(4s));
+  reopen();
+  run(id, ExecutionStatus::missed, at(5s));
+  CHECK(take_events().empty());
+  // In one batch as in several.
+  const TaskId another = task_with_runs();
+  const std::vector batch{end_of(start_run(another), ExecutionStatus::failed, at(7s)),
+                          end_of(start_run(another), ExecutionStatus::failed, at(6s))};
+  (void)work().settle(batch);
+  const auto told = claim_messages(at(9s));
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].id == batch[1].messages[0].id);
 }
 
 TEST_CASE_METHOD(OutboxFixture, "an attempt that is tried again is no failure of the task") {
@@ -209,7 +230,7 @@ TEST_CASE_METHOD(OutboxFixture, "a task recovers with the first success after a 
   CHECK(take_events().empty());
   run(id, ExecutionStatus::failed, at(3s));
   run(id, ExecutionStatus::failed, at(4s));
-  CHECK(take_events() == Events{failed, failed});
+  CHECK(take_events() == Events{failed});
   reopen();
   run(id, ExecutionStatus::success, at(5s));
   CHECK(take_events() == Events{recovered});

@@ -46,9 +46,10 @@ enum class NoticeEvent : std::uint8_t {
   quota_reached,
   host_circuit_opened,
 };
-inline constexpr std::array notice_events{
-    NoticeEvent::task_failed,   NoticeEvent::task_recovered, NoticeEvent::task_disabled,      NoticeEvent::queue_stalled,
-    NoticeEvent::quota_warning, NoticeEvent::quota_reached,  NoticeEvent::host_circuit_opened};
+inline constexpr std::array notice_events{NoticeEvent::task_failed,        NoticeEvent::task_recovered,
+                                          NoticeEvent::task_disabled,      NoticeEvent::queue_stalled,
+                                          NoticeEvent::quota_warning,      NoticeEvent::quota_reached,
+                                          NoticeEvent::host_circuit_opened};
 
 // The names used in the API, in storage and in punctual_event::kind.
 [[nodiscard]] constexpr std::string_view name_of(NoticeEvent value) {
@@ -111,9 +112,10 @@ struct Notice {
   ClaimToken token{};
   NoticeEvent event = NoticeEvent::task_failed;
   Time occurred_at;
-  std::optional<Time> since;  // task_failed: when the run's first attempt was due; task_recovered: when the task had failed;
-                              // queue_stalled: since when its head has been due
-  std::string subject;        // queue, or host with port; empty for the rest
+  std::optional<Time>
+      since;            // task_failed: when the run's first attempt was due; task_recovered: when the task had failed;
+                        // queue_stalled: since when its head has been due
+  std::string subject;  // queue, or host with port; empty for the rest
   std::string detail;
   std::optional<TaskId> task_id;
   std::string task_name;  // empty: the task is gone
@@ -151,7 +153,7 @@ struct NoticeResult {
   enum class Kind : std::uint8_t { delivered, retry, dead };
   NoticeClaim claim;
   Kind kind = Kind::delivered;
-  Time at;           // dead: since when; retry: when it is told again
+  Time at;            // dead: since when; retry: when it is told again
   std::string error;  // retry, dead: why, for people
 };
 
@@ -257,5 +259,21 @@ class Channels {
   // Once for each run at the head. The head is what WorkStore::claim says. Gives those it has stored something for.
   [[nodiscard]] virtual std::vector<StalledQueue> note_stalled_queues(Time now, seconds patience) = 0;
 };
+
+// ---- For backends. Pure; any thread.
+
+namespace notice_body {
+
+inline constexpr std::size_t most_bytes = 4096;
+
+// Cuts the response_body of a notice, at a boundary of UTF-8.
+inline void cut(std::string& body) {
+  if (body.size() <= most_bytes) return;
+  std::size_t end = most_bytes;
+  while (end > 0 && (static_cast<unsigned char>(body[end]) & 0xc0) == 0x80) --end;
+  body.resize(end);
+}
+
+}  // namespace notice_body
 
 }  // namespace punctual

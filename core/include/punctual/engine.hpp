@@ -13,11 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "punctual/channels.hpp"
 #include "punctual/errors.hpp"
 #include "punctual/execution_changes.hpp"
 #include "punctual/ids.hpp"
 #include "punctual/metrics.hpp"
 #include "punctual/model.hpp"
+#include "punctual/plugin.h"
 #include "punctual/queues.hpp"
 #include "punctual/storage.hpp"
 #include "punctual/time.hpp"
@@ -32,6 +34,7 @@ struct Principal {
   std::string key_public_id;
   std::vector<std::string> signing_secrets;  // the organisation's, for work claimed at insert
   OrganizationLimits limits = {};            // the organisation's, as they were at most some seconds ago
+  std::string organization_name = {};
 };
 
 // A client's wish to have a request happen once.
@@ -98,6 +101,41 @@ struct TaskChange {
   std::function<TaskSpec(const Task&)> apply;
   bool moves_due_time = false;   // the client gave a delay or a time for a one-time task
   std::optional<seconds> delay;  // with moves_due_time: due this long after now, instead of spec.scheduled_at
+};
+
+// What a client decides about a channel. Every value but `settings` has passed validation.
+struct ChannelSpec {
+  std::string name;  // empty: that of the plugin
+  std::string plugin;
+  std::string settings = "{}";  // JSON object: texts by the whole or short names of the plugin's settings
+  NoticeEvents events;
+  bool enabled = true;
+};
+
+// Makes the new spec of a channel from its present state; may throw Invalid. Called before the commit on the caller's thread,
+// perhaps more than once.
+using ChannelChange = std::function<ChannelSpec(const Channel&)>;
+
+struct NotifierSetting {
+  std::string name;  // whole
+  punctual_setting_type type = PUNCTUAL_STRING;
+  std::string default_value;
+  std::string help;
+  bool of_server = false;  // a channel may not set it
+};
+
+struct NotifierInfo {
+  std::string name;
+  std::string version;
+  std::vector<NotifierSetting> settings;
+};
+
+// What came of telling a channel something.
+struct NotifierOutcome {
+  enum class Kind : std::uint8_t { delivered, retry_later, give_up, cancelled };
+  Kind kind = Kind::delivered;
+  std::string error;  // one line; empty when there is nothing to say
+  milliseconds duration{};
 };
 
 enum class ScheduleProblem : std::uint8_t {
@@ -174,6 +212,27 @@ class Engine {
   // What of the organisation ended before this is kept no longer, though it may still be stored: lists are to pass over it.
   // nullopt: nothing is stored that long.
   [[nodiscard]] virtual std::optional<Time> kept_since(const Principal& principal) const = 0;
+
+  // ---- channels; their settings are given with secrets masked
+
+  // By name.
+  [[nodiscard]] virtual std::vector<Channel> list_channels(const Principal& principal) = 0;
+  [[nodiscard]] virtual Channel find_channel(const Principal& principal, ChannelId id) = 0;
+  // Invalid: the name is taken, there is no such plugin, or a setting is wrong. LimitExceeded: Channels::most_channels.
+  [[nodiscard]] virtual Reply create_channel(const Request& request, ChannelSpec spec,
+                                             const Render<Channel>& render) = 0;
+  [[nodiscard]] virtual Reply update_channel(const Request& request, ChannelId id, const ChannelChange& change,
+                                             const Render<Channel>& render) = 0;
+  [[nodiscard]] virtual Reply delete_channel(const Request& request, ChannelId id, const StoredReply& reply) = 0;
+  // Tells the channel, also a disabled one, of an event of kind "test" and waits for what comes of it.
+  [[nodiscard]] virtual NotifierOutcome test_channel(const Principal& principal, ChannelId id) = 0;
+  // NotFound: no such channel.
+  [[nodiscard]] virtual Page<NoticeRecord> list_notices(const NoticeQuery& query) = 0;
+  // What was given up is told again. Rendered with how many notices that are.
+  [[nodiscard]] virtual Reply retry_notices(const Request& request, ChannelId id,
+                                            const Render<std::size_t>& render) = 0;
+  // The notifier plugins that channels may use.
+  [[nodiscard]] virtual std::vector<NotifierInfo> list_notifiers() const = 0;
 
   // ---- audit
 

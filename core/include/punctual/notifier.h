@@ -37,8 +37,9 @@ extern "C" {
 #endif
 
 /* Whether the struct that `pointer` points to, given by the server, has `field`. */
-#define PUNCTUAL_HAS(pointer, field) \
-  ((size_t)((const char*)&(pointer)->field - (const char*)(pointer)) + sizeof((pointer)->field) <= (pointer)->struct_size)
+#define PUNCTUAL_HAS(pointer, field)                                                               \
+  ((size_t)((const char*)&(pointer)->field - (const char*)(pointer)) + sizeof((pointer)->field) <= \
+   (pointer)->struct_size)
 
 /* One event. Texts are UTF-8, zero-terminated, never null ("" where they do not apply) and valid during the call only.
  *
@@ -67,10 +68,11 @@ typedef struct punctual_event {
   const char* json;         /* the whole event as one object: docs/notifications.md */
 
   /* From here on since version 0.2: ask with PUNCTUAL_HAS. */
-  const char* channel;          /* the name of the channel */
-  const char* subject;          /* the name of the task or queue, the host and port, or "" */
-  const char* detail;           /* task.disabled, quota.*: why, how much; "" for the rest */
-  int64_t since_ms;             /* task.failed: when the run began; task.recovered: when the task failed; queue.stalled: since
+  const char* channel; /* the name of the channel */
+  const char* subject; /* the name of the task or queue, the host and port, or "" */
+  const char* detail;  /* task.disabled, quota.*: why, how much; summary: a line for each of the first; "" for
+                                   the rest */
+  int64_t since_ms;    /* task.failed: when the run began; task.recovered: when the task failed; queue.stalled: since
                                    when the head has been due; 0 for the rest */
   const char* task_method;      /* "POST", … */
   const char* execution_status; /* "failed", "timeout", "missed", "success" */

@@ -101,9 +101,8 @@ class NotifierHost {
   // A declared setting, by its whole name or by what follows its section. Throws std::logic_error for one that was not
   // declared.
   [[nodiscard]] std::string setting(const std::string& name) const {
-    const char* value = PUNCTUAL_HAS(host_, setting) && host_->setting != nullptr
-                            ? host_->setting(host_->self, name.c_str())
-                            : nullptr;
+    const char* value =
+        PUNCTUAL_HAS(host_, setting) && host_->setting != nullptr ? host_->setting(host_->self, name.c_str()) : nullptr;
     if (value == nullptr) throw std::logic_error("setting '" + name + "' was not declared");
     return value;
   }

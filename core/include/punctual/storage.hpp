@@ -487,8 +487,8 @@ class Directory {
   // Never moves backwards.
   virtual void touch_key(KeyId key, Time last_used_at) = 0;
 
-  // Changes limits and secrets of an organisation, nothing else of it: `change` is called with it as it is, locked, perhaps
-  // more than once and on a thread of the backend, and makes of it what it is to be. The entry it gives is written to the
+  // Changes limits and secrets of an organisation and what its channels are told of, nothing else of it: `change` is called
+  // with it as it is, locked, perhaps more than once and on a thread of the backend, and makes of it what it is to be. The entry it gives is written to the
   // audit log. What it throws is passed on, and nothing happens. Throws Invalid for a limit that is less than 1. False: no
   // such organisation.
   //

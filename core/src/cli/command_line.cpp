@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cli/command.hpp"
+#include "cli/channel_commands.hpp"
 #include "cli/cron_command.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/migrate_command.hpp"
@@ -55,6 +56,7 @@ int run(int argc, const char* const* argv) {
   add_node_commands(app, common, action);
   add_key_commands(app, common, action);
   add_cron_command(app, common, action);
+  add_channel_commands(app, common, action);
   add_plugin_commands(app, common, action);
 
   bool ended = false;

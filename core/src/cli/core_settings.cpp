@@ -4,6 +4,7 @@
 
 #include "engine/task_engine.hpp"
 #include "host/log.hpp"
+#include "host/notifier_pool.hpp"
 
 namespace punctual {
 namespace {
@@ -20,7 +21,7 @@ constexpr punctual_setting own_settings[] = {
 std::span<const punctual_setting> core_settings() {
   static const std::vector<punctual_setting> settings = [] {
     std::vector<punctual_setting> all(std::begin(own_settings), std::end(own_settings));
-    for (const auto part : {engine_settings(), host_settings()}) all.insert(all.end(), part.begin(), part.end());
+    for (const auto part : {engine_settings(), notifier_settings(), host_settings()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return settings;

@@ -21,8 +21,14 @@ class OpenStore {
   Migration migrate() { return storage_->maintenance().migrate(); }
   [[nodiscard]] Directory& directory() { return storage_->directory(); }
   [[nodiscard]] Quotas& quotas() { return storage_->quotas(); }
+  [[nodiscard]] Channels& channels() { return storage_->channels(); }
   [[nodiscard]] Leases& leases() { return storage_->leases(); }
   [[nodiscard]] Time now() const { return clock_.now(); }
+
+  // For commands that use other plugins, too.
+  [[nodiscard]] const Setup& setup() const { return setup_; }
+  [[nodiscard]] ProcessHost& host() { return host_; }
+  [[nodiscard]] Clock& clock() { return clock_; }
 
  private:
   Setup setup_;

@@ -43,6 +43,12 @@ boost::json::value value_of(const std::optional<seconds>& limit) {
   return limit ? boost::json::value(format_duration(*limit)) : boost::json::value(nullptr);
 }
 
+bool read_flag(std::string_view name, std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  throw UsageError(std::string(name) + " must be true or false, not '" + std::string(text) + "'");
+}
+
 struct Limit {
   std::string_view name;
   std::string_view form;
@@ -85,6 +91,18 @@ constexpr std::array limits{
           },
           [](Organization& o) { o.limits.retention.reset(); },
           [](const Organization& o) { return value_of(o.limits.retention); }},
+    Limit{"notify_on_failure", "true|false",
+          [](Organization& o, std::string_view name, std::string_view text) {
+            o.notify_on_failure = read_flag(name, text);
+          },
+          [](Organization& o) { o.notify_on_failure = true; },
+          [](const Organization& o) { return boost::json::value(o.notify_on_failure); }},
+    Limit{"notify_on_recovery", "true|false",
+          [](Organization& o, std::string_view name, std::string_view text) {
+            o.notify_on_recovery = read_flag(name, text);
+          },
+          [](Organization& o) { o.notify_on_recovery = true; },
+          [](const Organization& o) { return boost::json::value(o.notify_on_recovery); }},
 };
 
 void set_limit(Organization& organization, std::string_view assignment) {

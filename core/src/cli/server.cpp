@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "cli/setup.hpp"
+#include "cli/transports.hpp"
 #include "engine/task_engine.hpp"
 #include "host/metrics_registry.hpp"
+#include "host/notifier_pool.hpp"
 #include "host/plugin_instance.hpp"
 #include "host/process_host.hpp"
 
@@ -16,31 +18,6 @@ namespace punctual {
 namespace {
 
 constexpr std::string_view frontend_name = "http-frontend";
-
-// Transports need a drain before they are destroyed. The engine sees to that for those it was given; until there is an
-// engine, it is done here.
-class Transports {
- public:
-  Transports() = default;
-  Transports(const Transports&) = delete;
-  Transports& operator=(const Transports&) = delete;
-  ~Transports() {
-    if (engine_drains_) return;
-    for (Transport* transport : pointers_) transport->drain(milliseconds{0});
-  }
-
-  void add(PluginInstance<Transport> transport) {
-    pointers_.push_back(transport.get());
-    instances_.push_back(std::move(transport));
-  }
-  [[nodiscard]] std::span<Transport* const> all() const { return pointers_; }
-  void engine_drains() { engine_drains_ = true; }
-
- private:
-  std::vector<PluginInstance<Transport>> instances_;
-  std::vector<Transport*> pointers_;
-  bool engine_drains_ = false;
-};
 
 }  // namespace
 
@@ -52,6 +29,7 @@ struct Server::Parts {
   ProcessHost host;
   std::optional<PluginInstance<Storage>> storage;
   Transports transports;
+  std::optional<NotifierPool> notifiers;
   std::optional<TaskEngine> engine;
   std::optional<PluginInstance<Frontend>> frontend;
 };
@@ -67,6 +45,7 @@ void Server::start() {
   const Plugin* frontend = catalog_.find(PUNCTUAL_FRONTEND, frontend_name);
   if (frontend == nullptr) throw Error("the plugin '" + std::string(frontend_name) + "' is not there");
   const auto engine_settings = EngineSettings::read(all);
+  const auto notifier_limits = read_notifier_limits(all);
 
   auto parts = std::make_unique<Parts>(log_, clock_);
   const auto json = [&](const Plugin& plugin) { return settings_.json_for(*plugin.descriptor); };
@@ -80,7 +59,10 @@ void Server::start() {
   }
   // Made before the engine starts: settings that the frontend refuses must not cost a lease.
   parts->frontend.emplace(*frontend, json(*frontend), host_for(*frontend));
-  parts->engine.emplace(**parts->storage, parts->transports.all(), clock_, parts->host, engine_settings);
+  const auto notifiers = catalog_.of_kind(PUNCTUAL_NOTIFIER);
+  parts->notifiers.emplace(notifiers, settings_, parts->transports.all(), clock_, parts->host, notifier_limits);
+  parts->engine.emplace(**parts->storage, parts->transports.all(), *parts->notifiers, clock_, parts->host,
+                        engine_settings);
   parts->transports.engine_drains();
   parts->engine->start();
   (*parts->frontend)->start(*parts->engine);

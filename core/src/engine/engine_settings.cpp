@@ -8,7 +8,7 @@ namespace {
 constexpr milliseconds minute{60'000};
 constexpr milliseconds year = std::chrono::duration_cast<milliseconds>(std::chrono::days{366});
 
-constexpr std::array<punctual_setting, 17> declared{{
+constexpr std::array<punctual_setting, 20> declared{{
     {"engine.max_in_flight", PUNCTUAL_INTEGER, "10000",
      "Executions this server holds at once, sent or waiting for their second."},
     {"engine.claim_batch", PUNCTUAL_INTEGER, "1000", "Executions claimed in one round trip."},
@@ -32,6 +32,11 @@ constexpr std::array<punctual_setting, 17> declared{{
     {"delivery.callback_timeout", PUNCTUAL_DURATION, "10s", "Total time of one attempt to send one of these."},
     {"delivery.host_limits", PUNCTUAL_BOOLEAN, "true",
      "Leave alone for a while a host that fails three times in a row or answers 429."},
+    {"server.public_url", PUNCTUAL_STRING, "",
+     "Where clients reach this server, for the links in notices: https://punctual.example.com; empty: no links."},
+    {"notify.queue_stalled_after", PUNCTUAL_DURATION, "10m",
+     "For how long the head of a queue may keep the others waiting before channels are told."},
+    {"notify.dead_retention", PUNCTUAL_DURATION, "30d", "How long notices that were given up are kept."},
 }};
 
 // Refuses what would make the engine misbehave rather than correcting it in silence.
@@ -81,6 +86,9 @@ EngineSettings EngineSettings::read(const Settings& settings) {
       static_cast<std::size_t>(at_least(settings, "delivery.max_callbacks_in_flight", 1, 100'000));
   out.callback_timeout = at_most(settings, "delivery.callback_timeout", 5 * minute);
   out.host_limits = settings.boolean("delivery.host_limits");
+  out.public_url = settings.string("server.public_url");
+  out.queue_patience = std::chrono::duration_cast<seconds>(at_most(settings, "notify.queue_stalled_after", year));
+  out.dead_notice_retention = at_most(settings, "notify.dead_retention", year);
   return out;
 }
 

@@ -8,6 +8,7 @@ namespace {
 constexpr std::chrono::hours reply_lifetime{24};
 constexpr std::size_t rows_a_tick = 1000;
 constexpr seconds between_notices{5};
+constexpr seconds between_looks_at_queues{30};
 
 std::string sentence(const QuotaNotice& notice) {
   std::string used =
@@ -39,6 +40,10 @@ Time Housekeeping::tick() {
       tell_of_quotas(now);
       next_notices_ = now + between_notices;
     }
+    if (now >= next_stalled_) {
+      tell_of_stalled_queues(now);
+      next_stalled_ = now + between_looks_at_queues;
+    }
     if (now >= next_expiry_) {
       if (!expire(now)) return now + milliseconds{10};
       next_expiry_ = now + seconds{60};
@@ -53,17 +58,25 @@ Time Housekeeping::tick() {
 bool Housekeeping::expire(Time now) {
   const bool replies = storage_.maintenance().expire_replies(now - reply_lifetime, rows_a_tick) == rows_a_tick;
   const bool entries = storage_.audit().expire(now - audit_retention_, rows_a_tick) == rows_a_tick;
+  const bool notices = storage_.channels().expire(now - dead_notice_retention_, rows_a_tick) == rows_a_tick;
   const std::size_t ended = storage_.directory().end_rotations(now);
   longest_retention_ =
       std::max(retention_, milliseconds{storage_.directory().longest_retention().value_or(seconds{0})});
   if (ended > 0) host_.log(LogLevel::info, "old signing secrets taken out of use: " + std::to_string(ended));
-  return !replies && !entries;
+  return !replies && !entries && !notices;
 }
 
 void Housekeeping::tell_of_quotas(Time now) {
   const auto notices = storage_.quotas().take_notices([&](const QuotaNotice& notice) { return entry_of(notice, now); });
   for (const QuotaNotice& notice : notices) {
     host_.log(LogLevel::warn, "organisation " + notice.organization_id.text() + ": " + sentence(notice));
+  }
+}
+
+void Housekeeping::tell_of_stalled_queues(Time now) {
+  for (const StalledQueue& queue : storage_.channels().note_stalled_queues(now, queue_patience_)) {
+    host_.log(LogLevel::warn, "organisation " + queue.organization_id.text() + ": queue '" + queue.name +
+                                  "' stands still: its head has been due since " + format_rfc3339(queue.since));
   }
 }
 

@@ -1,5 +1,6 @@
 // Housekeeping: work that is off every request's path: last use of keys, expired idempotency records and audit entries,
-// secrets whose rotation has ended, what is to be told of quotas, gauges; and, on a thread of its own because it may take its
+// secrets whose rotation has ended, notices that were given up, what is to be told of quotas and of queues that stand still,
+// gauges; and, on a thread of its own because it may take its
 // time, the upkeep of storage.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include "engine/held_claims.hpp"
 #include "engine/task_engine.hpp"
 #include "identity/key_cache.hpp"
+#include "punctual/channels.hpp"
 #include "punctual/host.hpp"
 #include "punctual/storage.hpp"
 
@@ -27,6 +29,8 @@ class Housekeeping {
         metrics_(metrics),
         retention_(settings.retention),
         audit_retention_(settings.audit_retention),
+        dead_notice_retention_(settings.dead_notice_retention),
+        queue_patience_(settings.queue_patience),
         longest_retention_(settings.retention),
         loop_(clock, [this] { return tick(); }),
         upkeep_loop_(clock, [this] { return upkeep(); }) {}
@@ -48,6 +52,7 @@ class Housekeeping {
   // False: there is more to remove.
   [[nodiscard]] bool expire(Time now);
   void tell_of_quotas(Time now);
+  void tell_of_stalled_queues(Time now);
   Time upkeep();
 
   Storage& storage_;
@@ -58,9 +63,12 @@ class Housekeeping {
   EngineMetrics& metrics_;
   milliseconds retention_;
   milliseconds audit_retention_;
+  milliseconds dead_notice_retention_;
+  seconds queue_patience_;
   std::atomic<milliseconds> longest_retention_;
   Time next_expiry_;  // the epoch: at once
   Time next_notices_;
+  Time next_stalled_;
   BackgroundLoop loop_;
   BackgroundLoop upkeep_loop_;
 };

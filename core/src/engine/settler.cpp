@@ -94,6 +94,7 @@ void Settler::store(const std::vector<Ended>& batch) {
     settlements.push_back(settlement(ended));
     const auto& last = settlements.back();
     if (!last.messages.empty()) settled.told = true;
+    if (last.status != ExecutionStatus::success && !last.retry) settled.failed = true;
     if (last.retry) settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.retry->scheduled_for);
     if (claimed.queue || claimed.capped)
       settled.next_due = std::min(settled.next_due.value_or(Time::max()), last.finished_at);

@@ -40,6 +40,7 @@ class Settler {
     std::vector<ClaimRef> claims;  // which have ended
     std::optional<Time> next_due;  // the earliest retry, or now when a queue or a capped organisation may go on
     bool told = false;             // messages may have been stored in the outbox
+    bool failed = false;           // notices may have been stored
   };
   using OnSettled = std::function<void(const Settled&)>;
   // What an attempt that ended at `at` says; called before its result is stored, and for a cancelled one too.

@@ -1,13 +1,26 @@
 #include "engine/task_engine.hpp"
 
 #include "cron/cron_schedule.hpp"
+#include "engine/no_notifiers.hpp"
 #include "engine/task_engine_parts.hpp"
 
 namespace punctual {
+namespace {
+
+Notifiers& no_notifiers() {
+  static NoNotifiers none;
+  return none;
+}
+
+}  // namespace
+
+TaskEngine::TaskEngine(Storage& storage, std::span<Transport* const> transports, Notifiers& notifiers, Clock& clock,
+                       Host& host, EngineSettings settings)
+    : parts_(std::make_unique<Parts>(storage, transports, notifiers, clock, host, settings)) {}
 
 TaskEngine::TaskEngine(Storage& storage, std::span<Transport* const> transports, Clock& clock, Host& host,
                        EngineSettings settings)
-    : parts_(std::make_unique<Parts>(storage, transports, clock, host, settings)) {}
+    : TaskEngine(storage, transports, no_notifiers(), clock, host, std::move(settings)) {}
 
 TaskEngine::~TaskEngine() { drain(milliseconds{0}); }
 
@@ -19,6 +32,7 @@ void TaskEngine::start() {
   parts_->hosts.start();
   parts_->dispatcher.start();
   parts_->courier.start();
+  parts_->notifications.start();
   parts_->cron.start();
   parts_->keeper.start();
   parts_->housekeeping.start();
@@ -34,9 +48,12 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   parts_->cron.stop();
   parts_->dispatcher.stop();
   parts_->courier.stop_claiming();
+  parts_->notifications.stop_claiming();
   parts_->give_back(parts_->held.suspend());
   if (parts_->started) parts_->storage.signals().send({Signal::Kind::due, parts_->clock.now(), {}, std::nullopt});
   for (Transport* transport : parts_->transports) transport->drain(left());
+  // What plugins send goes through the transports, and has ended with these.
+  parts_->notifiers.drain(std::max(left(), milliseconds{500}));
   // Results must be stored even when the deliveries took all the time.
   const milliseconds to_store = std::max(left(), milliseconds{2000});
   if (!parts_->held.wait_idle(to_store)) {
@@ -44,6 +61,7 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   }
   parts_->settler.stop(to_store);
   parts_->courier.stop(to_store);
+  parts_->notifications.stop(to_store);
   parts_->hosts.stop();
   parts_->housekeeping.stop();
   parts_->keeper.stop();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/clock.hpp"
+#include "engine/notifiers.hpp"
 #include "punctual/engine.hpp"
 #include "punctual/host.hpp"
 #include "punctual/plugin.h"
@@ -31,6 +32,9 @@ struct EngineSettings {
   std::size_t max_callbacks_in_flight = 1000;  // of this node
   milliseconds callback_timeout{10000};        // of one attempt
   bool host_limits = true;                     // hosts that fail or ask for a pause are left alone for a while
+  std::string public_url;                      // where clients reach this server; "": not known
+  seconds queue_patience{600};                 // a head that has not ended for so long stalls its queue
+  milliseconds dead_notice_retention = std::chrono::days{30};
 
   // From the host's settings, as declared by engine_settings().
   [[nodiscard]] static EngineSettings read(const Settings& settings);
@@ -42,6 +46,9 @@ struct EngineSettings {
 class TaskEngine final : public Engine {
  public:
   // All arguments outlive the engine. The store must have been migrated.
+  TaskEngine(Storage& storage, std::span<Transport* const> transports, Notifiers& notifiers, Clock& clock, Host& host,
+             EngineSettings settings);
+  // Without notifiers.
   TaskEngine(Storage& storage, std::span<Transport* const> transports, Clock& clock, Host& host,
              EngineSettings settings);
   ~TaskEngine();  // drain(0) unless drained
@@ -79,6 +86,15 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Reply retry_executions(const Request&, const RetryFilter&, std::size_t limit,
                                        const Render<std::size_t>&) override;
   [[nodiscard]] std::optional<Time> kept_since(const Principal&) const override;
+  [[nodiscard]] std::vector<Channel> list_channels(const Principal&) override;
+  [[nodiscard]] Channel find_channel(const Principal&, ChannelId) override;
+  [[nodiscard]] Reply create_channel(const Request&, ChannelSpec, const Render<Channel>&) override;
+  [[nodiscard]] Reply update_channel(const Request&, ChannelId, const ChannelChange&, const Render<Channel>&) override;
+  [[nodiscard]] Reply delete_channel(const Request&, ChannelId, const StoredReply&) override;
+  [[nodiscard]] NotifierOutcome test_channel(const Principal&, ChannelId) override;
+  [[nodiscard]] Page<NoticeRecord> list_notices(const NoticeQuery&) override;
+  [[nodiscard]] Reply retry_notices(const Request&, ChannelId, const Render<std::size_t>&) override;
+  [[nodiscard]] std::vector<NotifierInfo> list_notifiers() const override;
   [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override;
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override;
   [[nodiscard]] std::vector<Time> preview_schedule(std::string_view, std::string_view, Time,
@@ -93,6 +109,8 @@ class TaskEngine final : public Engine {
   struct Parts;
   void look_at_queues();
   void show_claim(Execution& execution);
+  [[nodiscard]] Channel shown(Channel channel) const;
+  [[nodiscard]] Channel stored_channel(const Principal& principal, ChannelId id);
   std::unique_ptr<Parts> parts_;
 };
 

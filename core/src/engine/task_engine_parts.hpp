@@ -16,6 +16,7 @@
 #include "engine/housekeeping.hpp"
 #include "engine/intake.hpp"
 #include "engine/lease_keeper.hpp"
+#include "engine/notifications.hpp"
 #include "engine/sender.hpp"
 #include "engine/settler.hpp"
 #include "engine/task_engine.hpp"
@@ -46,6 +47,7 @@ template <class Outcome>
 struct TaskEngine::Parts {
   Storage& storage;
   std::vector<Transport*> transports;
+  Notifiers& notifiers;
   DatabaseClock clock;
   Host& host;
   EngineSettings settings;
@@ -60,6 +62,7 @@ struct TaskEngine::Parts {
   Sender sender;
   Settler settler;
   Courier courier;
+  Notifications notifications;
   CronMaterializer cron;
   LeaseKeeper keeper;
   Housekeeping housekeeping;
@@ -69,10 +72,11 @@ struct TaskEngine::Parts {
 
   static constexpr seconds patience_with_others{5};
 
-  Parts(Storage& the_storage, std::span<Transport* const> the_transports, Clock& the_clock, Host& the_host,
-        const EngineSettings& the_settings)
+  Parts(Storage& the_storage, std::span<Transport* const> the_transports, Notifiers& the_notifiers, Clock& the_clock,
+        Host& the_host, const EngineSettings& the_settings)
       : storage(the_storage),
         transports(the_transports.begin(), the_transports.end()),
+        notifiers(the_notifiers),
         clock(the_clock),
         host(the_host),
         settings(the_settings),
@@ -96,6 +100,7 @@ struct TaskEngine::Parts {
             [this](const Claimed& claimed, const Verdict& verdict, Time at) { hosts.observe(claimed, verdict, at); },
             [this](const Settler::Settled& settled) { after_settling(settled); }),
         courier(storage.outbox(), lease, sender, clock, host, ids, metrics, settings),
+        notifications(storage.channels(), notifiers, lease, clock, host, ids, metrics, settings),
         cron(storage.schedules(), clock, host, ids, metrics, settings, [this](Time due) { dispatcher.wake(due); }),
         keeper(
             storage.leases(), storage.work(), lease, clock, host, ids, metrics, settings, held,
@@ -106,11 +111,13 @@ struct TaskEngine::Parts {
   void look_for_work() {
     dispatcher.wake(clock.now());
     courier.wake(clock.now());
+    notifications.wake(clock.now());
   }
 
   void after_settling(const Settler::Settled& settled) {
     held.settled(settled.claims);
     if (settled.told) courier.wake(clock.now());
+    if (settled.failed) notifications.wake(clock.now());
     if (!dispatcher.keeps_up()) {
       dispatcher.wake(clock.now());
     } else if (settled.next_due) {

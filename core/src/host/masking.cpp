@@ -9,6 +9,7 @@ namespace punctual {
 namespace {
 
 constexpr std::string_view mask = "***";
+constexpr std::size_t shortest_secret = 4;
 constexpr std::string_view letters_and_digits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 // Replaces what follows each `prefix`, as long as it is of `alphabet`.
@@ -89,6 +90,17 @@ std::string mask_secrets(std::string_view text) {
   mask_password_parameters(out);
   mask_after(out, "sk_live_", std::string(letters_and_digits) + "-_");
   mask_after(out, "whsec_", std::string(letters_and_digits) + "+/=-_");
+  return out;
+}
+
+std::string mask_values(std::string_view text, std::span<const std::string> values) {
+  std::string out(text);
+  for (const auto& value : values) {
+    if (value.size() < shortest_secret) continue;
+    for (auto at = out.find(value); at != std::string::npos; at = out.find(value, at + mask.size())) {
+      out.replace(at, value.size(), mask);
+    }
+  }
   return out;
 }
 

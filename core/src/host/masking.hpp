@@ -1,6 +1,7 @@
 // Keeps secrets and control bytes out of lines that people read. Pure functions; any thread.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,9 @@ namespace punctual {
 
 // `text` with everything that looks like a secret replaced: sk_live_…, whsec_…, userinfo of a URL, password=… in one.
 [[nodiscard]] std::string mask_secrets(std::string_view text);
+
+// `text` with each of `values` replaced wherever it stands. What is shorter than a secret can be is left.
+[[nodiscard]] std::string mask_values(std::string_view text, std::span<const std::string> values);
 
 // `text` on one line and in valid UTF-8: control characters are written \n, \r, \t, \xNN or \uNNNN, other bytes that are not
 // UTF-8 become U+FFFD.

@@ -99,7 +99,7 @@ class Check {
         return frontend.destroy();
       }
       case PUNCTUAL_NOTIFIER: {
-        NotifierInstance notifier(plugin, json, c_host);
+        NotifierInstance notifier(plugin, json, host_, nullptr, std::string(plugin.name()));
         created(plugin);
         send_sample_event(notifier);
         return notifier.destroy();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <set>
+#include <span>
 #include <string>
 
 #include "host/masking.hpp"
@@ -16,7 +17,12 @@ namespace {
 // Bounds that no honest library reaches; beyond them lies memory that is not a descriptor.
 constexpr std::size_t most_plugins = 64;
 constexpr std::size_t most_settings = 1000;
-constexpr std::uint32_t largest_operations = 4096;
+constexpr std::uint32_t largest_struct = 4096;
+
+// What notifiers of the first version have; their structs have grown since, and will.
+constexpr std::uint32_t first_plugin_size = offsetof(punctual_plugin, next) + sizeof(punctual_plugin::next);
+constexpr std::uint32_t first_notifier_size =
+    offsetof(punctual_notifier_v1, notify) + sizeof(punctual_notifier_v1::notify);
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& reason) {
   throw PluginRefused(one_line(file.string() + ": " + reason));
@@ -35,6 +41,12 @@ void check_layout(const std::filesystem::path& file, const punctual_plugin& plug
   if (plugin.struct_size >= offsetof(punctual_plugin, abi) + sizeof plugin.abi && plugin.abi != PUNCTUAL_PLUGIN_ABI) {
     refuse(file, "built for plugin ABI " + std::to_string(plugin.abi) + ", this server has " +
                      std::to_string(PUNCTUAL_PLUGIN_ABI));
+  }
+  const bool has_kind = plugin.struct_size >= offsetof(punctual_plugin, kind) + sizeof plugin.kind;
+  if (has_kind && plugin.kind == PUNCTUAL_NOTIFIER) {
+    if (plugin.struct_size >= first_plugin_size && plugin.struct_size <= largest_struct) return;
+    refuse(file, "its plugin descriptor has " + std::to_string(plugin.struct_size) +
+                     " bytes, this server expects at least " + std::to_string(first_plugin_size));
   }
   if (plugin.struct_size != sizeof(punctual_plugin)) {
     refuse(file, "its plugin descriptor has " + std::to_string(plugin.struct_size) + " bytes, this server expects " +
@@ -81,14 +93,28 @@ void check_cxx_abi(const std::filesystem::path& file, const std::string& who, co
   refuse(file, who + " has C++ ABI '" + std::string(tag) + "', this server has '" PUNCTUAL_CXX_ABI_TAG "'");
 }
 
+void check_server_settings(const std::filesystem::path& file, const std::string& who, const punctual_plugin& plugin,
+                           const char* const* names) {
+  if (names == nullptr) return;
+  const std::span settings(plugin.settings, plugin.settings_count);
+  for (std::size_t i = 0; names[i] != nullptr; ++i) {
+    const std::string_view name = names[i];
+    const bool declared =
+        std::any_of(settings.begin(), settings.end(), [&](const auto& setting) { return name == setting.name; });
+    if (!declared) refuse(file, who + " keeps setting " + quoted(name) + " to the server, but does not declare it");
+    if (i == most_settings) refuse(file, who + ": its list of server settings does not end");
+  }
+}
+
 void check_notifier(const std::filesystem::path& file, const std::string& who, const punctual_plugin& plugin) {
   const auto* operations = static_cast<const punctual_notifier_v1*>(plugin.operations);
   if (operations == nullptr) refuse(file, who + " is a notifier without operations");
-  if (operations->struct_size < sizeof(punctual_notifier_v1) || operations->struct_size > largest_operations) {
+  if (operations->struct_size < first_notifier_size || operations->struct_size > largest_struct) {
     refuse(file, who + ": its notifier operations have " + std::to_string(operations->struct_size) +
-                     " bytes, this server expects at least " + std::to_string(sizeof(punctual_notifier_v1)));
+                     " bytes, this server expects at least " + std::to_string(first_notifier_size));
   }
   if (operations->notify == nullptr) refuse(file, who + " is a notifier without notify");
+  if (PUNCTUAL_HAS(operations, server_settings)) check_server_settings(file, who, plugin, operations->server_settings);
 }
 
 void check_descriptor(const std::filesystem::path& file, const punctual_plugin& plugin) {

@@ -21,6 +21,16 @@ std::string read(ErrorText& error) {
   throw PluginRefused(one_line(plugin.file.string()) + ": plugin '" + std::string(plugin.name()) + "' " + reason);
 }
 
+// What `call` is refused with does not tell the instance's secrets.
+template <class Call>
+auto without_secrets(const InstanceHost& host, Call&& call) {
+  try {
+    return call();
+  } catch (const PluginRefused& refusal) {
+    throw PluginRefused(host.masked(refusal.what()));
+  }
+}
+
 const Plugin& notifier_only(const Plugin& plugin) {
   if (plugin.kind() != PUNCTUAL_NOTIFIER)
     refuse(plugin, "is a " + std::string(kind_name(plugin.kind())) + ", not a notifier");
@@ -51,8 +61,14 @@ void PluginObject::destroy() {
   if (thrown) refuse(plugin_, "could not be destroyed: destroy threw: " + *thrown);
 }
 
-NotifierInstance::NotifierInstance(const Plugin& plugin, const std::string& settings_json, const punctual_host& host)
-    : object_(notifier_only(plugin), settings_json, host) {}
+NotifierInstance::NotifierInstance(const Plugin& plugin, const std::string& settings_json, Host& host, PluginHttp* http,
+                                   std::string label)
+    : host_(std::make_unique<InstanceHost>(notifier_only(plugin), settings_json, host, http, std::move(label))),
+      object_(without_secrets(*host_, [&] { return PluginObject(plugin, settings_json, host_->for_plugin()); })) {}
+
+void NotifierInstance::destroy() {
+  without_secrets(*host_, [&] { object_.destroy(); });
+}
 
 NotifyOutcome NotifierInstance::notify(const punctual_event& event) {
   const auto* operations = static_cast<const punctual_notifier_v1*>(plugin().descriptor->operations);
@@ -60,14 +76,14 @@ NotifyOutcome NotifierInstance::notify(const punctual_event& event) {
   std::int32_t result = PUNCTUAL_GIVE_UP;
   const auto thrown =
       thrown_by([&] { result = operations->notify(object_.get(), &event, error.data(), error.size()); });
-  if (thrown) return {NotifyResult::give_up, "notify threw: " + *thrown};
+  if (thrown) return {NotifyResult::give_up, "notify threw: " + host_->masked(*thrown)};
   switch (result) {
     case PUNCTUAL_DELIVERED:
       return {};
     case PUNCTUAL_RETRY_LATER:
-      return {NotifyResult::retry_later, read(error)};
+      return {NotifyResult::retry_later, host_->masked(read(error))};
     case PUNCTUAL_GIVE_UP:
-      return {NotifyResult::give_up, read(error)};
+      return {NotifyResult::give_up, host_->masked(read(error))};
     default:
       return {NotifyResult::give_up, "notify returned " + std::to_string(result) + ", expected " +
                                          std::to_string(PUNCTUAL_DELIVERED) + " to " +

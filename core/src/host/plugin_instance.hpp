@@ -1,12 +1,15 @@
 // What a plugin's `create` made, typed and destroyed at the end. Every call into the plugin is wrapped: what it throws or
-// leaves as error text is copied into our own exceptions. Made and destroyed on the main thread; the interface behind it has
-// its own threading contract.
+// leaves as error text is copied into our own exceptions. Made and destroyed on the main thread, but for notifiers; the
+// interface behind it has its own threading contract.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "host/instance_host.hpp"
+#include "host/plugin_http.hpp"
 #include "host/plugin_library.hpp"
 #include "punctual/notifier.h"
 #include "punctual/plugin.hpp"
@@ -71,17 +74,25 @@ struct NotifyOutcome {
   std::string error;  // the plugin's words, one line; empty when it gave none
 };
 
+// An instance of a notifier, with a punctual_host of its own. Used, made and destroyed by any thread, one at a time. Any of
+// its functions may end that thread when the plugin does: it is unwound as by an exception (see thrown_by).
 class NotifierInstance {
  public:
-  // As PluginInstance.
-  NotifierInstance(const Plugin& plugin, const std::string& settings_json, const punctual_host& host);
+  // As PluginInstance. `host` and `http` (null: no requests are sent for it) outlive the instance. What it logs begins with
+  // `label` and ": ".
+  NotifierInstance(const Plugin& plugin, const std::string& settings_json, Host& host, PluginHttp* http,
+                   std::string label);
+  NotifierInstance(NotifierInstance&&) noexcept = default;
 
-  // One thread at a time. Never throws because of the plugin: an exception or a result that is not in notifier.h is give_up.
+  // Never throws because of the plugin: an exception or a result that is not in notifier.h is give_up.
   [[nodiscard]] NotifyOutcome notify(const punctual_event& event);
   [[nodiscard]] const Plugin& plugin() const noexcept { return object_.plugin(); }
-  void destroy() { object_.destroy(); }
+  // Throws PluginRefused. Call it where the plugin is not trusted: the destructor aborts the process when the plugin ends
+  // the thread.
+  void destroy();
 
  private:
+  std::unique_ptr<InstanceHost> host_;  // outlives the object
   PluginObject object_;
 };
 

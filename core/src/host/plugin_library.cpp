@@ -8,6 +8,7 @@
 #include "host/masking.hpp"
 #include "host/plugin_descriptor.hpp"
 #include "host/thrown_text.hpp"
+#include "punctual/notifier.h"
 
 namespace punctual {
 namespace {
@@ -71,6 +72,14 @@ std::string_view kind_name(punctual_plugin_kind kind) {
   return "unknown";
 }
 
+std::vector<std::string_view> Plugin::server_settings() const {
+  std::vector<std::string_view> out;
+  const auto* operations = static_cast<const punctual_notifier_v1*>(descriptor->operations);
+  if (kind() != PUNCTUAL_NOTIFIER || !PUNCTUAL_HAS(operations, server_settings)) return out;
+  for (const auto* at = operations->server_settings; at != nullptr && *at != nullptr; ++at) out.emplace_back(*at);
+  return out;
+}
+
 PluginLibrary::PluginLibrary(const std::filesystem::path& file)
     : file_(std::filesystem::absolute(file).lexically_normal()),
       handle_(std::make_unique<Handle>(open(file_))),
@@ -79,6 +88,11 @@ PluginLibrary::PluginLibrary(const std::filesystem::path& file)
 PluginLibrary::~PluginLibrary() = default;
 PluginLibrary::PluginLibrary(PluginLibrary&&) noexcept = default;
 PluginLibrary& PluginLibrary::operator=(PluginLibrary&&) noexcept = default;
+
+void PluginLibrary::keep_loaded(const std::filesystem::path& file) noexcept {
+  // The handle is never closed.
+  (void)dlopen(file.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
 
 bool PluginLibrary::is_loaded(const std::filesystem::path& file) {
   void* handle = dlopen(std::filesystem::absolute(file).lexically_normal().c_str(), RTLD_LAZY | RTLD_NOLOAD);

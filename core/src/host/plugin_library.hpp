@@ -32,6 +32,8 @@ struct Plugin {
   [[nodiscard]] std::span<const punctual_setting> settings() const {
     return {descriptor->settings, descriptor->settings_count};
   }
+  // Of a notifier: the whole names of the settings that no channel may set.
+  [[nodiscard]] std::vector<std::string_view> server_settings() const;
 };
 
 // "storage", "transport", "frontend", "notifier".
@@ -48,6 +50,8 @@ class PluginLibrary {
 
   // Whether this process has the file loaded, through this class or otherwise.
   [[nodiscard]] static bool is_loaded(const std::filesystem::path& file);
+  // A file that is loaded stays so until the process ends: somebody is still in its code.
+  static void keep_loaded(const std::filesystem::path& file) noexcept;
 
   // Absolute.
   [[nodiscard]] const std::filesystem::path& file() const noexcept { return file_; }

@@ -36,6 +36,20 @@ boost::json::array parse_list(std::string_view text) {
   return items;
 }
 
+bool is_list_of_texts(const boost::json::value& value) {
+  return value.is_array() && std::all_of(value.get_array().begin(), value.get_array().end(),
+                                         [](const auto& item) { return item.is_string(); });
+}
+
+std::string joined(const boost::json::array& items) {
+  std::string out;
+  for (const auto& item : items) {
+    if (!out.empty()) out += ',';
+    out += item.as_string();
+  }
+  return out;
+}
+
 bool is_name_part(std::string_view part) {
   if (part.empty() || part.front() < 'a' || part.front() > 'z' || part.back() == '_') return false;
   return part.find("__") == std::string_view::npos && std::all_of(part.begin(), part.end(), [](char c) {
@@ -78,6 +92,43 @@ std::optional<boost::json::value> parse_setting(punctual_setting_type type, std:
       return std::nullopt;
     case PUNCTUAL_STRING_LIST:
       return boost::json::value(parse_list(text));
+  }
+  throw std::logic_error("unknown setting type");
+}
+
+std::optional<boost::json::value> read_setting(punctual_setting_type type, const boost::json::value& value) {
+  if (value.is_string()) return parse_setting(type, value.get_string());
+  switch (type) {
+    case PUNCTUAL_STRING:
+      return std::nullopt;
+    case PUNCTUAL_INTEGER:
+      return value.is_int64() ? std::optional(value) : std::nullopt;
+    case PUNCTUAL_BOOLEAN:
+      return value.is_bool() ? std::optional(value) : std::nullopt;
+    case PUNCTUAL_DURATION:
+      return value.is_int64() ? parse_setting(type, std::to_string(value.get_int64())) : std::nullopt;
+    case PUNCTUAL_STRING_LIST:
+      return is_list_of_texts(value) ? std::optional(value) : std::nullopt;
+  }
+  throw std::logic_error("unknown setting type");
+}
+
+std::string written_setting(punctual_setting_type type, const boost::json::value& value) {
+  if (type == PUNCTUAL_DURATION) return format_duration(milliseconds{value.as_int64()});
+  return setting_for_plugin(type, value);
+}
+
+std::string setting_for_plugin(punctual_setting_type type, const boost::json::value& value) {
+  switch (type) {
+    case PUNCTUAL_STRING:
+      return std::string(value.as_string());
+    case PUNCTUAL_INTEGER:
+    case PUNCTUAL_DURATION:
+      return std::to_string(value.as_int64());
+    case PUNCTUAL_BOOLEAN:
+      return value.as_bool() ? "true" : "false";
+    case PUNCTUAL_STRING_LIST:
+      return joined(value.as_array());
   }
   throw std::logic_error("unknown setting type");
 }

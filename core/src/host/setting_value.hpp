@@ -21,6 +21,15 @@ namespace punctual {
 // `type` must be known.
 [[nodiscard]] std::optional<boost::json::value> parse_setting(punctual_setting_type type, std::string_view text);
 
+// Reads a value as TOML and JSON have them (text, integer, boolean, array of texts) into that form: what is not of the type
+// itself is read as text, a bare number for a duration is seconds. nullopt: not of that type.
+[[nodiscard]] std::optional<boost::json::value> read_setting(punctual_setting_type type,
+                                                             const boost::json::value& value);
+// The way back, for a value in that form: what parse_setting reads it from.
+[[nodiscard]] std::string written_setting(punctual_setting_type type, const boost::json::value& value);
+// The same as punctual_host::setting has it: durations are milliseconds.
+[[nodiscard]] std::string setting_for_plugin(punctual_setting_type type, const boost::json::value& value);
+
 [[nodiscard]] bool is_setting_type(std::int32_t type);
 // Dotted, at least two parts, each of lower-case letters, digits and single inner underscores, beginning with a letter.
 [[nodiscard]] bool is_setting_name(std::string_view name);

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
-#include <numeric>
 #include <stdexcept>
 
 #include "host/masking.hpp"
+#include "host/setting_names.hpp"
 #include "host/setting_value.hpp"
 #include "host/settings_file.hpp"
 
@@ -28,25 +27,6 @@ punctual_setting_type type_of(const punctual_setting& setting) {
 
 std::string declared_as(const punctual_setting& setting) {
   return "'" + std::string(setting.default_value) + "' (" + std::string(expected_form(type_of(setting))) + ")";
-}
-
-// Insertions, deletions, substitutions and swaps of neighbours.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1);
-  std::vector<std::size_t> last(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(last.begin(), last.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    std::swap(before, last);
-    std::swap(last, row);
-  }
-  return last[b.size()];
 }
 
 std::string replaced(std::string text, std::string_view what, std::string_view with) {
@@ -70,25 +50,11 @@ std::string name_in_environment(std::string_view setting) {
   return std::string(environment_prefix) + name;
 }
 
-// A value of the file in the form plugin.h gives for the type; nullopt: not of that type.
+// nullopt: not of that type. TOML has integers and booleans of its own, so a text is none.
 std::optional<boost::json::value> from_file(punctual_setting_type type, const FileSetting& setting) {
-  if (!setting.value) return std::nullopt;
-  const auto& value = *setting.value;
-  switch (type) {
-    case PUNCTUAL_STRING:
-      return value.is_string() ? setting.value : std::nullopt;
-    case PUNCTUAL_INTEGER:
-      return value.is_int64() ? setting.value : std::nullopt;
-    case PUNCTUAL_BOOLEAN:
-      return value.is_bool() ? setting.value : std::nullopt;
-    case PUNCTUAL_DURATION:
-      if (value.is_int64()) return parse_setting(type, std::to_string(value.get_int64()));
-      return value.is_string() ? parse_setting(type, value.get_string()) : std::nullopt;
-    case PUNCTUAL_STRING_LIST:
-      if (value.is_array()) return value;
-      return value.is_string() ? parse_setting(type, value.get_string()) : std::nullopt;
-  }
-  return std::nullopt;
+  const bool is_own_type = type == PUNCTUAL_INTEGER || type == PUNCTUAL_BOOLEAN;
+  if (!setting.value || (is_own_type && setting.value->is_string())) return std::nullopt;
+  return read_setting(type, *setting.value);
 }
 
 // Puts the values of one source after another over the defaults.
@@ -192,17 +158,9 @@ const punctual_setting* KnownSettings::find(std::string_view name) const {
 }
 
 std::optional<std::string_view> KnownSettings::nearest(std::string_view name) const {
-  std::optional<std::string_view> best;
-  std::size_t best_distance = std::numeric_limits<std::size_t>::max();
-  for (const auto& [known, setting] : settings_) {
-    const auto distance = edit_distance(name, known);
-    // With more than half of it wrong it is not a misspelling.
-    if (distance < best_distance && 2 * distance <= std::max(name.size(), known.size())) {
-      best = known;
-      best_distance = distance;
-    }
-  }
-  return best;
+  std::vector<std::string_view> names;
+  for (const auto& [known, setting] : settings_) names.emplace_back(known);
+  return nearest_name(name, names);
 }
 
 SettingText parse_assignment(std::string_view text, std::string origin) {

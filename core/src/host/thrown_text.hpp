@@ -1,6 +1,9 @@
 // How every call into a plugin is wrapped.
 #pragma once
 
+#include <cxxabi.h>
+#include <pthread.h>
+
 #include <exception>
 #include <optional>
 #include <string>
@@ -10,11 +13,17 @@
 namespace punctual {
 
 // Runs `call`. What it threw, as one line that may be shown, copied while the plugin is loaded; nullopt when it returned.
+// When the plugin ends the thread (pthread_exit), everything up to the thread's first function is unwound as by an
+// exception, which nobody may keep. The thread cannot be cancelled (pthread_cancel) from then on: it could be ended
+// anywhere, also where nothing may be thrown.
 template <class Call>
 [[nodiscard]] std::optional<std::string> thrown_by(Call&& call) {
+  (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   try {
     call();
     return std::nullopt;
+  } catch (abi::__forced_unwind&) {
+    throw;
   } catch (const std::exception& problem) {
     return one_line(mask_secrets(problem.what()));
   } catch (...) {

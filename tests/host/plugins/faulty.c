@@ -23,6 +23,7 @@ static int32_t notify(void* instance, const punctual_event* event, char* error, 
 static punctual_setting settings[] = {{"faulty.wait", PUNCTUAL_DURATION, "30s", "How long."},
                                       {"faulty.to", PUNCTUAL_STRING_LIST, "a,b", "To whom."}};
 
+static const char* const server_settings[] = {"faulty.wait", "faulty.colour", NULL};
 static punctual_notifier_v1 operations = {sizeof operations, notify};
 
 static punctual_plugin plugin = {.struct_size = sizeof plugin,
@@ -40,6 +41,7 @@ static punctual_plugin plugin = {.struct_size = sizeof plugin,
 PUNCTUAL_EXPORT const punctual_plugin* punctual_plugin_v1(void);
 PUNCTUAL_EXPORT const punctual_plugin* punctual_plugin_v1(void) {
   const punctual_plugin* result = &plugin;
+  (void)server_settings;
   FAULT;
   return result;
 }

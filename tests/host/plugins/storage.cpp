@@ -23,6 +23,7 @@ class ForgetfulStorage final : public Storage {
   Quotas& quotas() noexcept override { std::terminate(); }
   Maintenance& maintenance() noexcept override { std::terminate(); }
   HostStates& hosts() noexcept override { std::terminate(); }
+  Channels& channels() noexcept override { std::terminate(); }
 };
 
 constexpr punctual_setting settings[] = {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "punctual/channels.hpp"
 #include "punctual/execution_changes.hpp"
 #include "sqlite_store.hpp"
 #include "support/temporary_folder.hpp"
@@ -37,9 +38,72 @@ struct PlansFixture {
   PlansFixture() {
     store.maintenance().migrate();
     store.directory().create_organization({organization, "acme", {"whsec_x"}, now, {}});
+    make_channel();
     fill();
     change();
     read();
+  }
+
+  void make_channel() {
+    Channel channel;
+    channel.id = channel_id;
+    channel.organization_id = organization;
+    channel.name = "ops";
+    channel.plugin = "notifier";
+    REQUIRE(store.channels().create({organization, now, {}, nullptr}, channel).result == WriteResult::applied);
+    channel.updated_at = now;
+    REQUIRE(store.channels().update({organization, now, {}, nullptr}, channel, {}).result == WriteResult::applied);
+  }
+
+  // Notices of a task that was disabled are there.
+  void tell() {
+    auto& channels = store.channels();
+    const auto claim = [&](Time when) {
+      const auto claimed = channels.claim({node, ClaimToken{9}, when, 10, {"notifier"}, {}}).claimed;
+      REQUIRE(claimed.size() == 1);
+      return NoticeClaim{claimed[0].notices.at(0).id, ClaimToken{9}};
+    };
+    auto claimed = claim(now);
+    channels.release({&claimed, 1});
+    claimed = claim(now);
+    for (const auto kind : {NoticeResult::Kind::retry, NoticeResult::Kind::dead, NoticeResult::Kind::delivered}) {
+      const NoticeResult result{claimed, kind, now, ""};
+      channels.settle({&result, 1});
+      (void)channels.revive({organization, now, {}, nullptr}, channel_id, [](std::size_t) { return StoredReply{}; });
+      claimed = claim(now);
+    }
+    const NoticeResult dead{claimed, NoticeResult::Kind::dead, now, ""};
+    channels.settle({&dead, 1});
+    REQUIRE(channels.expire(now + 60s, 10) == 1);
+    const HostKey flapping{organization, "other.example:443"};
+    for (int i = 0; i < 11; ++i) {
+      for (const auto kind : {HostReport::Kind::failed, HostReport::Kind::dismissed}) {
+        const HostReport report{flapping, kind, now, {}, {}};
+        (void)store.hosts().report({&report, 1});
+      }
+    }
+    REQUIRE(channels.claim({node, ClaimToken{9}, now + 60s, 10, {"notifier"}, {}}).claimed.at(0).notices.size() > 10);
+    (void)channels.list_notices({organization, channel_id, 10, 0, {}, {}});
+    (void)channels.held(node);
+    (void)channels.sizes(10);
+    (void)channels.list(organization);
+    stall();
+    REQUIRE(channels.remove({organization, now, {}, nullptr}, channel_id).result == WriteResult::applied);
+  }
+
+  void stall() {
+    NewWork work;
+    work.task.id = id_of<TaskId>(60);
+    work.task.organization_id = organization;
+    work.task.spec.queue = "stalled";
+    work.execution = NewExecution{id_of<ExecutionId>(60), id_of<ExecutionId>(60), 1, now};
+    (void)store.work().insert(node, {&work, 1});
+    const auto claimed = store.work().claim({node, ClaimToken{60}, now, now, 100, 100, {}}).claimed;
+    for (const Claimed& one : claimed) {
+      const ClaimRef claim{one.id, one.token};
+      store.work().release({&claim, 1});
+    }
+    REQUIRE_FALSE(store.channels().note_stalled_queues(now + 60s, 10s).empty());
   }
 
   void fill() {
@@ -114,6 +178,7 @@ struct PlansFixture {
     (void)store.queues().pause(write, "mail");
     (void)store.queues().resume(write, "mail");
     (void)store.queues().forget(write, "mail");
+    tell();
     change_executions();
     close_host();
     (void)store.maintenance().expire_replies(now, 10);
@@ -299,6 +364,7 @@ struct PlansFixture {
   const Time now{std::chrono::hours{500000}};
   const OrganizationId organization = id_of<OrganizationId>(1);
   const NodeId node = id_of<NodeId>(1);
+  const ChannelId channel_id = id_of<ChannelId>(1);
   const AuditEntry audit{organization, now, "system", "task.disabled", "x", "y"};
   TemporaryFolder folder;
   TestHost host;
@@ -314,7 +380,12 @@ bool is_meant(const std::string& step) {
       "SCAN outbox USING INDEX outbox_due",                          // the earliest message
       "SCAN outbox USING COVERING INDEX sqlite_autoindex_outbox_1",  // counting them
       "SCAN hosts",                                                  // all of them are wanted, and they are few
-      "SCAN waiting",                                                // the organisations found so far
+      "SCAN waiting",                                                // the organisations, or channels, found so far
+      "SCAN notices USING INDEX notices_due",                        // counted, up to a limit
+      "SCAN notices USING INDEX notices_claimed_of_channel",         // the same
+      "SCAN channels",                                               // all of them, which are few
+      "SCAN stalled_lines",                                          // all of them, which are few
+      "SCAN head",                                                   // the one that was found
       "SCAN executions USING COVERING INDEX executions_held",        // counted
       "SCAN (subquery-1)",                                           // what was counted
       "SCAN organizations",                                          // all of them, which are few
@@ -385,6 +456,16 @@ TEST_CASE_METHOD(PlansFixture, "the hot statements use the index that was made f
            "SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)",
            "SEARCH tasks USING INDEX tasks_listed (organization_id=?)",
            "SEARCH executions USING INDEX executions_live (status=? AND task_id=?)",
+           // Channels.
+           "SEARCH notices USING INDEX notices_due (channel_id>?)",
+           "SEARCH notices USING INDEX notices_due (channel_id=? AND next_at<?)",
+           "SEARCH notices USING INDEX notices_claimed_of_channel (channel_id=?)",
+           "SEARCH notices USING INDEX notices_claimed (node_id=?)",
+           "SEARCH notices USING INDEX notices_listed (channel_id=? AND <expr>=?)",
+           "SEARCH notices USING INDEX notices_listed (channel_id=? AND <expr>=? AND id<?)",
+           "SEARCH notices USING INDEX notices_dead (dead_at<?)",
+           "SEARCH channels USING INDEX sqlite_autoindex_channels_2 (organization_id=?)",
+           "SEARCH executions USING INDEX executions_in_line (organization_id=? AND queue>?)",
            // Queues.
            "SEARCH queues USING PRIMARY KEY (organization_id=? AND name=?)",
            "SEARCH executions USING INDEX executions_in_line (organization_id=? AND queue=? AND status=?)",

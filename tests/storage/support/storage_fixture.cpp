@@ -126,6 +126,7 @@ RescueReport take_over(Storage& store, const StorageSite& site, NodeId node) {
     all.executions += report.executions;
     all.nodes += report.nodes;
     all.messages += report.messages;
+    all.notices += report.notices;
   }
   return all;
 }

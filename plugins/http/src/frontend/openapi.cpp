@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frontend/audit_json.hpp"
+#include "frontend/channel_json.hpp"
 #include "frontend/execution_json.hpp"
 #include "frontend/json_text.hpp"
 #include "frontend/queue_json.hpp"
@@ -112,6 +113,10 @@ object schemas() {
   add_keys(detail, execution_detail_keys());
   object queue;
   add_keys(queue, queue_keys());
+  object channel;
+  add_keys(channel, channel_keys());
+  object notice;
+  add_keys(notice, notice_keys());
   object audit;
   add_keys(audit, audit_keys());
   return {{"Task", shape(std::move(task))},
@@ -123,6 +128,9 @@ object schemas() {
           {"ExecutionPage", page_schema("Execution")},
           {"ExecutionDetail", shape(std::move(detail))},
           {"Queue", shape(std::move(queue))},
+          {"Channel", shape(std::move(channel))},
+          {"Notice", shape(std::move(notice))},
+          {"NoticePage", page_schema("Notice")},
           {"AuditEntry", shape(std::move(audit))},
           {"AuditPage", page_schema("AuditEntry")},
           {"Error", error_schema()}};

@@ -119,6 +119,15 @@ std::string cursor_text(const AuditCursor& cursor) {
   return KeyWriter('a').time(cursor.at).number(cursor.place).text();
 }
 
+std::string cursor_text(const NoticeId& cursor) { return KeyWriter('n').id(cursor.value).text(); }
+
+std::optional<NoticeId> read_notice_cursor(const Query& query) {
+  const auto bytes = cursor_bytes(query);
+  if (!bytes) return std::nullopt;
+  if (bytes->size() != 17u || !bytes->starts_with('n')) refuse();
+  return NoticeId{KeyReader(*bytes).id()};
+}
+
 std::optional<TaskCursor> read_task_cursor(const Query& query) {
   const auto bytes = cursor_bytes(query);
   if (!bytes) return std::nullopt;

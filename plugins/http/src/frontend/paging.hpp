@@ -8,6 +8,7 @@
 
 #include "frontend/json_text.hpp"
 #include "frontend/query.hpp"
+#include "punctual/channels.hpp"
 #include "punctual/storage.hpp"
 
 namespace punctual {
@@ -24,10 +25,12 @@ struct PageWish {
 [[nodiscard]] std::string cursor_text(const TaskCursor& cursor);
 [[nodiscard]] std::string cursor_text(const ExecutionCursor& cursor);
 [[nodiscard]] std::string cursor_text(const AuditCursor& cursor);
+[[nodiscard]] std::string cursor_text(const NoticeId& cursor);
 // nullopt: none was given. Throws ApiError invalid_params for a text that is not such a cursor.
 [[nodiscard]] std::optional<TaskCursor> read_task_cursor(const Query& query);
 [[nodiscard]] std::optional<ExecutionCursor> read_execution_cursor(const Query& query);
 [[nodiscard]] std::optional<AuditCursor> read_audit_cursor(const Query& query);
+[[nodiscard]] std::optional<NoticeId> read_notice_cursor(const Query& query);
 
 // {"data":[…],"has_more":…,"limit":…,"offset":…,"next_cursor":…}. `append` writes one item, `position` is its cursor.
 template <class T, class Append, class Position>

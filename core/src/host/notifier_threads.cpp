@@ -1,0 +1,421 @@
+#include "host/notifier_threads.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "host/channel_settings.hpp"
+#include "host/plugin_instance.hpp"
+
+namespace punctual {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr std::size_t most_instances = 256;  // that are not in use
+constexpr std::chrono::minutes longest_quiet{10};
+
+struct Call {
+  Channel channel;
+  NotifierEvent event;
+  NotifierCompletion completion;
+  SteadyTime deadline;  // for a thread to begin it
+};
+
+punctual_event c_event(const NotifierEvent& event) {
+  punctual_event out{};
+  out.struct_size = sizeof out;
+  out.id = event.id.c_str();
+  out.kind = event.kind.c_str();
+  out.organization = event.organization.c_str();
+  out.task_id = event.task_id.c_str();
+  out.task_name = event.task_name.c_str();
+  out.task_url = event.task_url.c_str();
+  out.execution_id = event.execution_id.c_str();
+  out.message = event.message.c_str();
+  out.occurred_at_ms = event.occurred_at_ms;
+  out.json = event.json.c_str();
+  out.channel = event.channel.c_str();
+  out.subject = event.subject.c_str();
+  out.detail = event.detail.c_str();
+  out.since_ms = event.since_ms;
+  out.task_method = event.task_method.c_str();
+  out.execution_status = event.execution_status.c_str();
+  out.status_code = event.status_code;
+  out.attempt = event.attempt;
+  out.error_message = event.error_message.c_str();
+  out.response_body = event.response_body.c_str();
+  out.link = event.link.c_str();
+  out.count = event.count;
+  return out;
+}
+
+NotifierOutcome outcome_of(NotifyOutcome&& answer) {
+  using Kind = NotifierOutcome::Kind;
+  const Kind kind = answer.result == NotifyResult::delivered     ? Kind::delivered
+                    : answer.result == NotifyResult::retry_later ? Kind::retry_later
+                                                                 : Kind::give_up;
+  return {kind, std::move(answer.error), {}};
+}
+
+// An instance that nobody uses at the moment.
+struct Instance {
+  Time version;  // the channel's updated_at
+  std::unique_ptr<NotifierInstance> notifier;
+  SteadyTime last_used;
+};
+
+}  // namespace
+
+struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
+  // A call that a thread has begun.
+  struct Running {
+    NotifierCompletion completion;  // empty once it was reported
+    SteadyTime begun;
+    SteadyTime deadline;
+    bool overdue = false;
+  };
+  using ThreadNumber = std::uint64_t;
+
+  const Plugin plugin;
+  const std::string server_settings;
+  const std::shared_ptr<NotifierGate> gate;
+  const NotifierLimits limits;
+
+  mutable std::mutex mutex;
+  std::condition_variable work;      // there is something for a thread
+  std::condition_variable watching;  // there is something for the watch
+  std::condition_variable left;      // a thread has ended
+  std::deque<Call> waiting;
+  std::map<ThreadNumber, Running> running;
+  std::map<ThreadNumber, std::thread> threads;
+  std::vector<ThreadNumber> ended;  // of these, to be joined
+  std::map<ChannelId, Instance> instances;
+  std::thread watch;
+  ThreadNumber last_number = 0;
+  std::set<ThreadNumber> resting;  // threads that are not in a call
+  bool stopping = false;
+  bool drained = false;
+
+  Shared(const Plugin& the_plugin, std::string the_settings, std::shared_ptr<NotifierGate> the_gate,
+         NotifierLimits the_limits)
+      : plugin(the_plugin), server_settings(std::move(the_settings)), gate(std::move(the_gate)), limits(the_limits) {}
+
+  // ---- under the mutex
+
+  [[nodiscard]] std::size_t overdue() const {
+    return static_cast<std::size_t>(
+        std::count_if(running.begin(), running.end(), [](const auto& entry) { return entry.second.overdue; }));
+  }
+  [[nodiscard]] std::size_t alive() const { return threads.size() - ended.size(); }
+  // How many calls may be under way at once, those that hang left out.
+  [[nodiscard]] std::size_t allowed() const {
+    const std::size_t hang = overdue();
+    return hang >= 2 * limits.threads ? 0 : std::min(limits.threads, 2 * limits.threads - hang);
+  }
+  [[nodiscard]] std::size_t free_places() const {
+    const std::size_t under_way = running.size() - overdue() + waiting.size();
+    return under_way >= allowed() ? 0 : allowed() - under_way;
+  }
+
+  void start_threads() {
+    while (!drained && resting.size() < waiting.size() && alive() - overdue() < allowed()) {
+      const ThreadNumber number = ++last_number;
+      // It begins by waiting for the mutex.
+      threads.emplace(number, std::thread([self = shared_from_this(), number] { self->run(number); }));
+      resting.insert(number);
+    }
+    if (!watch.joinable() && !drained) {
+      watch = std::thread([self = shared_from_this()] { self->watch_deadlines(); });
+    }
+  }
+
+  // ---- a thread of the plugin
+
+  // Sees to it that a thread that ends, in whatever way, is missed by nobody.
+  struct Presence {
+    Shared& shared;
+    ThreadNumber number;
+    ~Presence() { shared.thread_ended(number); }
+  };
+
+  void run(ThreadNumber number) {
+    const Presence presence{*this, number};
+    while (auto call = next(number)) {
+      std::unique_ptr<NotifierInstance> instance;
+      NotifierOutcome outcome = perform(*call, instance);
+      finish(number, *call, std::move(outcome), std::move(instance));
+    }
+  }
+
+  // Nothing: the thread is to end.
+  std::optional<Call> next(ThreadNumber number) {
+    for (;;) {
+      std::vector<Instance> quiet;
+      {
+        std::unique_lock lock(mutex);
+        // An overdue call has come back, and others have taken its place.
+        const bool surplus = alive() - overdue() > allowed();
+        if (waiting.empty() && !stopping && !surplus) work.wait_for(lock, std::chrono::seconds{60});
+        quiet = take_quiet_instances(stopping && waiting.empty());
+        if (quiet.empty()) {
+          if (!waiting.empty() && !drained && !surplus) return begin(number);
+          if (stopping || surplus) return std::nullopt;
+        }
+      }
+      for (Instance& instance : quiet) end(std::move(instance.notifier));
+    }
+  }
+
+  Call begin(ThreadNumber number) {
+    Call call = std::move(waiting.front());
+    waiting.pop_front();
+    resting.erase(number);
+    const auto now = std::chrono::steady_clock::now();
+    running[number] = {call.completion, now, now + limits.timeout, false};
+    watching.notify_all();
+    return call;
+  }
+
+  std::vector<Instance> take_quiet_instances(bool all) {
+    std::vector<Instance> out;
+    const auto before = std::chrono::steady_clock::now() - longest_quiet;
+    for (auto at = instances.begin(); at != instances.end();) {
+      if (all || at->second.last_used < before) {
+        out.push_back(std::move(at->second));
+        at = instances.erase(at);
+      } else {
+        ++at;
+      }
+    }
+    return out;
+  }
+
+  NotifierOutcome perform(const Call& call, std::unique_ptr<NotifierInstance>& instance) {
+    try {
+      instance = instance_for(call.channel);
+    } catch (const Invalid& problem) {
+      return {NotifierOutcome::Kind::give_up, problem.what(), {}};
+    } catch (const std::exception& problem) {
+      return {NotifierOutcome::Kind::retry_later, problem.what(), {}};
+    }
+    return outcome_of(instance->notify(c_event(call.event)));
+  }
+
+  std::unique_ptr<NotifierInstance> instance_for(const Channel& channel) {
+    Instance found;
+    {
+      const std::lock_guard lock(mutex);
+      const auto at = instances.find(channel.id);
+      if (at != instances.end()) {
+        found = std::move(at->second);
+        instances.erase(at);
+      }
+    }
+    if (found.notifier && found.version == channel.updated_at) return std::move(found.notifier);
+    end(std::move(found.notifier));
+    const auto settings = channel_settings(plugin, server_settings, boost::json::parse(channel.settings).as_object());
+    return std::make_unique<NotifierInstance>(plugin, settings.for_create, *gate, gate.get(),
+                                              std::string(plugin.name()) + "/" + channel.name);
+  }
+
+  void finish(ThreadNumber number, const Call& call, NotifierOutcome outcome,
+              std::unique_ptr<NotifierInstance> instance) {
+    NotifierCompletion completion;
+    std::vector<std::unique_ptr<NotifierInstance>> unwanted;
+    {
+      const std::lock_guard lock(mutex);
+      const auto at = running.find(number);
+      Running& mine = at->second;
+      outcome.duration = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - mine.begun);
+      completion = std::exchange(mine.completion, nullptr);
+      // One that took too long is told nothing more.
+      if (instance && !mine.overdue) unwanted = keep(call.channel, std::move(instance));
+      running.erase(at);
+      resting.insert(number);
+    }
+    if (completion) completion(std::move(outcome));
+    if (instance) end(std::move(instance));
+    for (auto& one : unwanted) end(std::move(one));
+  }
+
+  // Gives what there is no room for any more.
+  std::vector<std::unique_ptr<NotifierInstance>> keep(const Channel& channel,
+                                                      std::unique_ptr<NotifierInstance> instance) {
+    std::vector<std::unique_ptr<NotifierInstance>> unwanted;
+    Instance& kept = instances[channel.id];
+    if (kept.notifier) unwanted.push_back(std::move(kept.notifier));
+    kept = {channel.updated_at, std::move(instance), std::chrono::steady_clock::now()};
+    if (instances.size() > most_instances) {
+      const auto oldest = std::min_element(instances.begin(), instances.end(), [](const auto& a, const auto& b) {
+        return a.second.last_used < b.second.last_used;
+      });
+      unwanted.push_back(std::move(oldest->second.notifier));
+      instances.erase(oldest);
+    }
+    return unwanted;
+  }
+
+  void end(std::unique_ptr<NotifierInstance> instance) {
+    if (!instance) return;
+    try {
+      instance->destroy();
+    } catch (const PluginRefused& problem) {
+      gate->log(LogLevel::warn, problem.what());
+    }
+  }
+
+  void thread_ended(ThreadNumber number) noexcept {
+    NotifierCompletion completion;
+    {
+      const std::lock_guard lock(mutex);
+      const auto at = running.find(number);
+      if (at != running.end()) {
+        completion = std::exchange(at->second.completion, nullptr);
+        running.erase(at);
+      }
+      resting.erase(number);
+      ended.push_back(number);
+      left.notify_all();
+      start_threads();
+    }
+    if (!completion) return;
+    gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) + "' has ended its thread; it gets another");
+    completion({NotifierOutcome::Kind::retry_later, "the plugin ended its thread", {}});
+  }
+
+  // ---- the watch
+
+  void watch_deadlines() {
+    std::unique_lock lock(mutex);
+    while (!drained) {
+      std::vector<NotifierCompletion> late;
+      auto next = SteadyTime::max();
+      const auto now = std::chrono::steady_clock::now();
+      for (auto& [number, call] : running) {
+        if (call.overdue) continue;
+        if (call.deadline > now) {
+          next = std::min(next, call.deadline);
+          continue;
+        }
+        call.overdue = true;
+        late.push_back(std::exchange(call.completion, nullptr));
+      }
+      std::vector<NotifierCompletion> unbegun;
+      while (!waiting.empty() && waiting.front().deadline <= now) {
+        unbegun.push_back(std::move(waiting.front().completion));
+        waiting.pop_front();
+      }
+      if (!waiting.empty()) next = std::min(next, waiting.front().deadline);
+      if (!late.empty() || !unbegun.empty()) {
+        const std::size_t hang = overdue();
+        start_threads();
+        join_ended(lock);
+        lock.unlock();
+        if (!late.empty()) report(late, hang);
+        for (auto& completion : unbegun) {
+          completion({NotifierOutcome::Kind::retry_later, "no thread of the plugin was free", {}});
+        }
+        lock.lock();
+      } else if (next == SteadyTime::max()) {
+        join_ended(lock);
+        watching.wait(lock);
+      } else {
+        watching.wait_until(lock, next);
+      }
+    }
+  }
+
+  void report(std::vector<NotifierCompletion>& late, std::size_t hang) {
+    const std::string why = "it did not return within " + std::to_string(limits.timeout.count()) + " ms";
+    gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) + "': " + why + "; " + std::to_string(hang) +
+                                   " of its threads hang" +
+                                   (hang >= 2 * limits.threads ? ", it is told nothing more until they return" : ""));
+    for (auto& completion : late) {
+      if (completion) completion({NotifierOutcome::Kind::retry_later, why, limits.timeout});
+    }
+  }
+
+  // Threads that have ended, or are about to after their last word here.
+  void join_ended(std::unique_lock<std::mutex>& lock) {
+    std::vector<std::thread> gone;
+    for (const ThreadNumber number : std::exchange(ended, {})) {
+      const auto at = threads.find(number);
+      gone.push_back(std::move(at->second));
+      threads.erase(at);
+    }
+    lock.unlock();
+    for (auto& thread : gone) thread.join();
+    lock.lock();
+  }
+
+  // ---- the end
+
+  bool drain(milliseconds limit) noexcept {
+    std::vector<NotifierCompletion> cancelled;
+    bool all_returned = false;
+    {
+      std::unique_lock lock(mutex);
+      if (drained) return threads.empty();
+      stopping = true;
+      work.notify_all();
+      left.wait_for(lock, limit, [&] { return alive() == 0; });
+      drained = true;
+      for (auto& call : std::exchange(waiting, {})) cancelled.push_back(std::move(call.completion));
+      for (auto& [number, call] : running) cancelled.push_back(std::exchange(call.completion, nullptr));
+      watching.notify_all();
+      work.notify_all();
+      join_ended(lock);
+      all_returned = threads.empty();
+      for (auto& [number, thread] : threads) thread.detach();
+    }
+    for (auto& completion : cancelled) {
+      if (completion) completion({NotifierOutcome::Kind::cancelled, {}, {}});
+    }
+    if (watch.joinable()) watch.join();
+    return all_returned;
+  }
+};
+
+NotifierThreads::NotifierThreads(const Plugin& plugin, std::string server_settings, std::shared_ptr<NotifierGate> gate,
+                                 NotifierLimits limits)
+    : shared_(std::make_shared<Shared>(plugin, std::move(server_settings), std::move(gate), limits)) {}
+
+NotifierThreads::~NotifierThreads() { (void)drain(milliseconds{0}); }
+
+std::size_t NotifierThreads::room() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->stopping ? 0 : shared_->free_places();
+}
+
+std::size_t NotifierThreads::hanging() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->overdue();
+}
+
+void NotifierThreads::tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (!shared_->stopping) {
+      shared_->waiting.push_back({channel, std::move(event), std::move(completion),
+                                  std::chrono::steady_clock::now() + 2 * shared_->limits.timeout});
+      shared_->start_threads();
+      shared_->work.notify_one();
+      shared_->watching.notify_one();
+      return;
+    }
+  }
+  completion({NotifierOutcome::Kind::cancelled, {}, {}});
+}
+
+bool NotifierThreads::drain(milliseconds limit) noexcept { return shared_->drain(limit); }
+
+}  // namespace punctual

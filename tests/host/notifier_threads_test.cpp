@@ -1,0 +1,249 @@
+// The threads of a notifier plugin, with plugins that do all that a plugin should not.
+#include "host/notifier_threads.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <map>
+#include <mutex>
+
+#include "host/plugin_library.hpp"
+#include "host/settings_reader.hpp"
+#include "host_fixtures.hpp"
+
+using namespace punctual;
+using namespace punctual::testing;
+using Kind = NotifierOutcome::Kind;
+
+namespace {
+
+constexpr milliseconds long_enough{20000};
+
+class NoHttp final : public PluginHttp {
+ public:
+  void send(const punctual_http_request&, punctual_http_response& response) override {
+    response = no_response("none in this test");
+  }
+};
+
+// What came of the events that were told, by their ids.
+class Outcomes {
+ public:
+  NotifierCompletion of(const std::string& id) {
+    return [this, id](NotifierOutcome&& outcome) {
+      const std::lock_guard lock(mutex_);
+      REQUIRE(outcomes_.emplace(id, std::move(outcome)).second);
+      changed_.notify_all();
+    };
+  }
+  NotifierOutcome wait_for(const std::string& id) {
+    std::unique_lock lock(mutex_);
+    REQUIRE(changed_.wait_for(lock, long_enough, [&] { return outcomes_.contains(id); }));
+    return outcomes_.at(id);
+  }
+  bool has(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    return outcomes_.contains(id);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, NotifierOutcome> outcomes_;
+};
+
+struct Threads {
+  explicit Threads(NotifierLimits limits = {2, milliseconds{300}})
+      : gate(std::make_shared<NotifierGate>(logged.host, http)), threads(plugin(), settings(), gate, limits) {}
+  ~Threads() {
+    if (!threads.drain(milliseconds{100})) PluginLibrary::keep_loaded(library.file());
+    gate->close();
+  }
+
+  const Plugin& plugin() const { return library.plugins().front(); }
+  std::string settings() const {
+    return read_settings(KnownSettings({}, library.plugins()), {}).json_for(*plugin().descriptor);
+  }
+
+  static Channel channel(std::uint8_t number, boost::json::object own) {
+    Channel out;
+    out.id.value.bytes[15] = number;
+    out.name = "channel " + std::to_string(number);
+    out.plugin = "notifier-scripted";
+    out.settings = boost::json::serialize(own);
+    return out;
+  }
+  void tell(const Channel& to, const std::string& id) {
+    NotifierEvent event;
+    event.id = id;
+    event.kind = "task.failed";
+    event.json = "{}";
+    event.channel = to.name;
+    threads.tell(to, event, outcomes.of(id));
+  }
+  NotifierOutcome told(const Channel& to, const std::string& id) {
+    tell(to, id);
+    return outcomes.wait_for(id);
+  }
+  // The ids of the events that the plugin has written down.
+  std::vector<std::string> recorded() const {
+    std::vector<std::string> out;
+    std::ifstream file(record());
+    for (std::string line; std::getline(file, line);) {
+      out.emplace_back(boost::json::parse(line).at("id").as_string());
+    }
+    return out;
+  }
+  std::string record() const { return (folder.path() / "record").string(); }
+  std::string flag() const { return (folder.path() / "flag").string(); }
+
+  TemporaryFolder folder;
+  LoggedHost logged;
+  NoHttp http;
+  Outcomes outcomes;
+  PluginLibrary library{plugin_file("notifier_scripted")};
+  std::shared_ptr<NotifierGate> gate;
+  NotifierThreads threads;
+};
+
+void wait_until(const std::function<bool()>& holds) {
+  const auto give_up = std::chrono::steady_clock::now() + long_enough;
+  while (!holds()) {
+    REQUIRE(std::chrono::steady_clock::now() < give_up);
+    std::this_thread::sleep_for(milliseconds{2});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("notifier threads: an event is told with the settings of its channel", "[notifier]") {
+  Threads test;
+  REQUIRE(test.told(Threads::channel(1, {{"scripted.file", test.record()}}), "a").kind == Kind::delivered);
+  CHECK(test.recorded() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("notifier threads: a channel that was changed is told by a new instance", "[notifier]") {
+  Threads test;
+  auto channel = Threads::channel(1, {{"scripted.behaviour", "give-up"}, {"scripted.text", "not so"}});
+  const auto refused = test.told(channel, "a");
+  CHECK(refused.kind == Kind::give_up);
+  CHECK(refused.error == "not so");
+  channel.settings = R"({"scripted.text":"better"})";
+  channel.updated_at += seconds{1};
+  CHECK(test.told(channel, "b").kind == Kind::delivered);
+}
+
+TEST_CASE("notifier threads: settings that the plugin does not know are given up with a word on which", "[notifier]") {
+  Threads test;
+  const auto outcome = test.told(Threads::channel(1, {{"scripted.flie", "x"}}), "a");
+  CHECK(outcome.kind == Kind::give_up);
+  CHECK_THAT(outcome.error, Catch::Contains("scripted.flie"));
+}
+
+TEST_CASE("notifier threads: what a plugin throws is its channel's matter alone", "[notifier]") {
+  Threads test;
+  for (const char* behaviour : {"throw", "throw-number", "nonsense"}) {
+    CAPTURE(behaviour);
+    const auto outcome = test.told(Threads::channel(1, {{"scripted.behaviour", behaviour}}), behaviour);
+    CHECK(outcome.kind == Kind::give_up);
+  }
+  CHECK(test.told(Threads::channel(2, {}), "after").kind == Kind::delivered);
+}
+
+TEST_CASE("notifier threads: a plugin that cannot be made is tried again later", "[notifier]") {
+  Threads test;
+  for (const char* behaviour : {"create-refuse", "create-throw"}) {
+    CAPTURE(behaviour);
+    const auto channel = Threads::channel(1, {{"scripted.behaviour", behaviour}, {"scripted.text", "no such server"}});
+    const auto outcome = test.told(channel, behaviour);
+    CHECK(outcome.kind == Kind::retry_later);
+    CHECK_FALSE(outcome.error.empty());
+  }
+}
+
+TEST_CASE("notifier threads: a call that does not return is late for one channel, and on time for the others",
+          "[notifier]") {
+  Threads test;
+  const auto blocked = Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}});
+  test.tell(blocked, "blocked");
+  // Both threads of the plugin: one more call is begun all the same when the first is given up.
+  test.tell(blocked, "blocked too");
+  test.tell(Threads::channel(2, {}), "behind them");
+  const auto outcome = test.outcomes.wait_for("blocked");
+  CHECK(outcome.kind == Kind::retry_later);
+  CHECK_THAT(outcome.error, Catch::Contains("did not return within 300 ms"));
+  CHECK(test.outcomes.wait_for("behind them").kind == Kind::delivered);
+  wait_until([&] { return test.threads.hanging() == 2; });
+  std::ofstream(test.flag()).put('x');
+  wait_until([&] { return test.threads.hanging() == 0 && test.threads.room() == 2; });
+}
+
+TEST_CASE("notifier threads: a plugin that hangs whatever it is told is left alone until it returns", "[notifier]") {
+  Threads test;
+  const auto blocked = Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}});
+  for (int i = 0; i < 4; ++i) test.tell(blocked, "call " + std::to_string(i));
+  for (int i = 0; i < 4; ++i) {
+    CHECK(test.outcomes.wait_for("call " + std::to_string(i)).kind == Kind::retry_later);
+  }
+  wait_until([&] { return test.threads.hanging() == 4; });
+  CHECK(test.threads.room() == 0);
+  const auto outcome = test.told(Threads::channel(2, {}), "none free");
+  CHECK(outcome.kind == Kind::retry_later);
+  CHECK_THAT(outcome.error, Catch::Contains("no thread"));
+  std::ofstream(test.flag()).put('x');
+  wait_until([&] { return test.threads.room() == 2; });
+  CHECK(test.told(Threads::channel(2, {}), "free").kind == Kind::delivered);
+}
+
+TEST_CASE("notifier threads: a plugin that ends its thread gets another one", "[notifier]") {
+  Threads test;
+  std::uint8_t channels = 0;
+  for (const char* behaviour : {"end-thread", "create-end-thread", "cancel-thread", "end-thread"}) {
+    CAPTURE(behaviour);
+    const auto number = ++channels;
+    const auto id = std::string(behaviour) + std::to_string(number);
+    const auto outcome = test.told(Threads::channel(number, {{"scripted.behaviour", behaviour}}), id);
+    const bool went_on = std::string(behaviour) == "cancel-thread";
+    CHECK(outcome.kind == (went_on ? Kind::delivered : Kind::retry_later));
+  }
+  CHECK(test.told(Threads::channel(9, {}), "after").kind == Kind::delivered);
+  wait_until([&] { return test.threads.room() == 2; });
+}
+
+TEST_CASE("notifier threads: draining waits for what is under way", "[notifier]") {
+  Threads test({2, milliseconds{10000}});
+  test.tell(Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.wait", "100ms"}}), "slow");
+  CHECK(test.threads.drain(long_enough));
+  REQUIRE(test.outcomes.has("slow"));
+  CHECK(test.outcomes.wait_for("slow").kind == Kind::delivered);
+  CHECK(test.told(Threads::channel(2, {}), "too late").kind == Kind::cancelled);
+}
+
+TEST_CASE("notifier threads: draining does not wait for a plugin that hangs", "[notifier]") {
+  Threads test({1, milliseconds{10000}});
+  const auto blocked = Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}});
+  test.tell(blocked, "hangs");
+  test.tell(blocked, "behind it");
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK_FALSE(test.threads.drain(milliseconds{100}));
+  PluginLibrary::keep_loaded(test.library.file());
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds{5});
+  CHECK(test.outcomes.wait_for("hangs").kind == Kind::cancelled);
+  CHECK(test.outcomes.wait_for("behind it").kind == Kind::cancelled);
+  std::ofstream(test.flag()).put('x');
+}
+
+TEST_CASE("notifier threads: no more than the threads of a plugin are told at once, and all in the end", "[notifier]") {
+  Threads test({3, milliseconds{10000}});
+  for (int i = 0; i < 200; ++i) {
+    test.tell(Threads::channel(static_cast<std::uint8_t>(i % 20), {{"scripted.file", test.record()}}),
+              "event " + std::to_string(i));
+    CHECK(test.threads.room() <= 3);
+  }
+  for (int i = 0; i < 200; ++i) {
+    CHECK(test.outcomes.wait_for("event " + std::to_string(i)).kind == Kind::delivered);
+  }
+  CHECK(test.recorded().size() == 200);
+}
