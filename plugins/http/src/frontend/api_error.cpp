@@ -24,7 +24,6 @@ constexpr std::array codes{
     CodeEntry{ErrorCode::not_found, 404, "not_found"},
     CodeEntry{ErrorCode::method_not_allowed, 405, "method_not_allowed"},
     CodeEntry{ErrorCode::not_acceptable, 406, "not_acceptable"},
-    CodeEntry{ErrorCode::request_timeout, 408, "bad_request"},
     CodeEntry{ErrorCode::conflict, 409, "conflict"},
     CodeEntry{ErrorCode::length_required, 411, "length_required"},
     CodeEntry{ErrorCode::payload_too_large, 413, "payload_too_large"},

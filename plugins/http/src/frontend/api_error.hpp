@@ -24,7 +24,6 @@ enum class ErrorCode : std::uint8_t {
   not_found,
   method_not_allowed,
   not_acceptable,
-  request_timeout,  // told to the client as bad_request
   conflict,
   length_required,
   payload_too_large,
