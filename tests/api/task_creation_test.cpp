@@ -236,6 +236,17 @@ TEST_CASE("the largest values are accepted") {
   CHECK(server.client().post("/api/v1/tasks", body).status == 202);
 }
 
+TEST_CASE("whole numbers may be written with a fraction of nothing") {
+  RunningApi server;
+  const auto spec = created_spec(server, R"({"url":"https://example.com","timeout_ms":300000.0,"retry_attempts":10.0,
+    "retry_delay":30.0,"retry_max_delay":1e2,"delay":60.0})");
+  CHECK(spec.timeout == milliseconds{300000});
+  CHECK(spec.retry_attempts == 10);
+  CHECK(spec.retry_delay == seconds{30});
+  CHECK(spec.retry_max_delay == seconds{100});
+  CHECK(spec.scheduled_at == server.clock.now() + seconds{60});
+}
+
 TEST_CASE("the last of two equal keys counts") {
   RunningApi server;
   CHECK(created_spec(server, R"({"url":"https://example.com","queue":"a","queue":"b"})").queue == "b");

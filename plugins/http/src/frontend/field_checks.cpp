@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "frontend/json_text.hpp"
 #include "frontend/request_head.hpp"
@@ -45,6 +47,19 @@ std::string_view trim_space(std::string_view text) {
   const auto first = text.find_first_not_of(space);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+std::optional<std::int64_t> whole_number(const boost::json::value& value) {
+  using Limits = std::numeric_limits<std::int64_t>;
+  constexpr double beyond = 9223372036854775808.0;  // 2^63
+  if (value.is_int64()) return value.get_int64();
+  if (value.is_uint64()) return Limits::max();  // Boost keeps as unsigned only what int64 cannot hold
+  if (!value.is_double()) return std::nullopt;
+  const double number = value.get_double();
+  if (number >= beyond) return Limits::max();
+  if (number < -beyond) return Limits::min();
+  if (std::trunc(number) != number) return std::nullopt;
+  return static_cast<std::int64_t>(number);
 }
 
 std::optional<std::string> read_status_codes(std::string_view text) {

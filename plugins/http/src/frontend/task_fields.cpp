@@ -108,14 +108,15 @@ void clear_member(TaskSpec& spec) {
 // nullopt: refused already.
 std::optional<std::int64_t> integer_within(const value& given, std::int64_t least, std::int64_t most,
                                            FieldReading& reading) {
-  if (given.is_uint64() || (given.is_int64() && given.get_int64() > most)) {
-    reading.refuse("must be less than or equal to " + std::to_string(most));
-  } else if (!given.is_int64()) {
+  const auto number = whole_number(given);
+  if (!number) {
     reading.refuse(invalid);
-  } else if (given.get_int64() < least) {
+  } else if (*number > most) {
+    reading.refuse("must be less than or equal to " + std::to_string(most));
+  } else if (*number < least) {
     reading.refuse("must be greater than or equal to " + std::to_string(least));
   } else {
-    return given.get_int64();
+    return number;
   }
   return std::nullopt;
 }
