@@ -4,8 +4,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 
-#include "frontend/json_text.hpp"
+#include "frontend/json_source.hpp"
 #include "frontend/request_head.hpp"
 
 namespace punctual {
@@ -27,6 +28,16 @@ bool is_refused(std::string_view name) {
                      [&](auto refused) { return same_text(name, refused); }) ||
          std::any_of(refused_prefixes.begin(), refused_prefixes.end(),
                      [&](auto prefix) { return same_text(name.substr(0, prefix.size()), prefix); });
+}
+
+// The members of an object as they were written, by key.
+using Texts = std::map<std::string, std::string_view>;
+
+Texts texts_of(std::string_view object) {
+  Texts texts;
+  JsonMembers members(object);
+  while (const auto member = members.next()) texts[decoded_key(member->key)] = member->value;
+  return texts;
 }
 
 bool is_header_value(std::string_view text) {
@@ -78,8 +89,13 @@ std::optional<std::string> read_status_codes(std::string_view text) {
   }
 }
 
-std::optional<Headers> read_headers(const boost::json::object& object) {
+bool has_numbers(const boost::json::object& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const auto& member) { return member.value().is_number(); });
+}
+
+std::optional<Headers> read_headers(const boost::json::object& object, std::string_view source) {
   if (object.size() > max_headers) return std::nullopt;
+  const auto texts = has_numbers(object) ? texts_of(source) : Texts{};
   Headers out;
   out.reserve(object.size());
   std::size_t bytes = 0;
@@ -88,8 +104,10 @@ std::optional<Headers> read_headers(const boost::json::object& object) {
     std::string value;
     if (member.value().is_string()) {
       value = member.value().get_string();
-    } else if (member.value().is_number() || member.value().is_bool()) {
-      append_json(value, member.value());
+    } else if (member.value().is_number()) {
+      value = texts.at(std::string(name));
+    } else if (member.value().is_bool()) {
+      value = member.value().get_bool() ? "true" : "false";
     } else {
       return std::nullopt;
     }

@@ -23,7 +23,9 @@ namespace punctual {
 // "200, 201" → "200,201"; nullopt: not a comma list of 100 to 599.
 [[nodiscard]] std::optional<std::string> read_status_codes(std::string_view text);
 
-// nullopt: a name or value that must not be sent, too many, or too large together.
-[[nodiscard]] std::optional<Headers> read_headers(const boost::json::object& object);
+[[nodiscard]] bool has_numbers(const boost::json::object& headers);
+// nullopt: a name or value that must not be sent, too many, or too large together. `source`: the text of the object, looked at
+// where it has numbers, which are kept as they were written.
+[[nodiscard]] std::optional<Headers> read_headers(const boost::json::object& object, std::string_view source);
 
 }  // namespace punctual

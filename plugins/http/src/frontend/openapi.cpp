@@ -4,7 +4,6 @@
 
 #include "frontend/audit_json.hpp"
 #include "frontend/execution_json.hpp"
-#include "frontend/json_text.hpp"
 #include "frontend/queue_json.hpp"
 #include "frontend/routes.hpp"
 #include "frontend/task_fields.hpp"
@@ -206,9 +205,7 @@ std::string openapi_document() {
       {"paths", std::move(paths)},
       {"components", object{{"schemas", schemas()},
                             {"securitySchemes", object{{"key", object{{"type", "http"}, {"scheme", "bearer"}}}}}}}};
-  std::string out;
-  append_json(out, document);
-  return out;
+  return boost::json::serialize(document);
 }
 
 }  // namespace punctual

@@ -6,7 +6,7 @@
 #include "frontend/api_error.hpp"
 #include "frontend/delay_text.hpp"
 #include "frontend/field_checks.hpp"
-#include "frontend/json_text.hpp"
+#include "frontend/json_source.hpp"
 
 namespace punctual {
 
@@ -135,23 +135,27 @@ void read_name(const value& given, FieldReading& reading) {
 }
 
 void read_task_headers(const value& given, FieldReading& reading) {
-  auto headers = given.is_object() ? read_headers(given.get_object()) : std::nullopt;
+  const auto* object = given.if_object();
+  if (object == nullptr) return reading.refuse(invalid);
+  const auto source = has_numbers(*object) ? member_source(reading.source, reading.key) : std::string_view{};
+  auto headers = read_headers(*object, source);
   if (!headers) return reading.refuse(invalid);
   reading.spec.headers = std::move(*headers);
 }
 
-void read_body(const value& given, FieldReading& reading) {
-  std::string body;
-  if (given.is_string()) {
-    body = given.get_string();
-  } else if (given.is_object() || given.is_array()) {
-    append_json(body, given);
-    reading.body_is_json = true;
-  } else {
-    return reading.refuse(invalid);
-  }
+void keep_body(std::string body, FieldReading& reading) {
   if (body.size() > max_body) return reading.refuse("must be less than 256KB");
   reading.spec.body = std::move(body);
+}
+
+void read_body(const value& given, FieldReading& reading) {
+  if (given.is_string()) {
+    keep_body(std::string(given.get_string()), reading);
+  } else if (given.is_structured()) {
+    read_json_body(member_source(reading.source, reading.key), reading);
+  } else {
+    reading.refuse(invalid);
+  }
 }
 
 void read_cron(const value& given, FieldReading& reading) {
@@ -310,6 +314,19 @@ constexpr std::array<std::string_view, 6> read_only{
     "id", "next_run_at", "last_execution_at", "last_execution_status", "inserted_at", "updated_at"};
 
 }  // namespace
+
+bool needs_source(const boost::json::object& fields) {
+  const auto* body = fields.if_contains("body");
+  const auto* headers = fields.if_contains("headers");
+  return (body != nullptr && body->is_structured()) ||
+         (headers != nullptr && headers->is_object() && has_numbers(headers->get_object()));
+}
+
+void read_json_body(std::string_view source, FieldReading& reading) {
+  std::string body;
+  append_compact(body, source);
+  keep_body(std::move(body), reading);
+}
 
 std::span<const TaskField> task_fields() { return table; }
 

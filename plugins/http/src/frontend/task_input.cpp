@@ -1,11 +1,9 @@
 #include "frontend/task_input.hpp"
 
-#include <algorithm>
 #include <string>
 
 #include "frontend/api_error.hpp"
-#include "frontend/json_text.hpp"
-#include "frontend/request_head.hpp"
+#include "frontend/json_source.hpp"
 #include "frontend/task_fields.hpp"
 
 namespace punctual {
@@ -37,9 +35,7 @@ bool fits_scope(const TaskField& field, ScheduleType type) {
 }
 
 bool is_initial(const TaskField& field, const boost::json::value& given) {
-  std::string text;
-  append_json(text, given);
-  return text == field.initial;
+  return boost::json::serialize(given) == field.initial;
 }
 
 // A one-time task that its target disabled (410) is shown with enabled false, and what was shown can be put back.
@@ -83,7 +79,6 @@ void check_schedule(FieldReading& reading) {
 void read_fields(const boost::json::object& fields, FieldReading& reading) {
   for (const auto& member : fields) read_member(member.key(), member.value(), reading);
   check_schedule(reading);
-  name_content_type(reading);
 }
 
 void make_cron(TaskSpec& spec) {
@@ -93,14 +88,6 @@ void make_cron(TaskSpec& spec) {
 }
 
 }  // namespace
-
-void name_content_type(FieldReading& reading) {
-  auto& headers = reading.spec.headers;
-  const auto is_type = [](const auto& header) { return same_text(header.first, "content-type"); };
-  if (reading.body_is_json && std::none_of(headers.begin(), headers.end(), is_type)) {
-    headers.emplace_back("Content-Type", "application/json");
-  }
-}
 
 boost::json::object read_object(std::string_view body, const boost::json::storage_ptr& memory) {
   if (body.empty()) return boost::json::object(memory);
@@ -113,26 +100,28 @@ boost::json::object read_object(std::string_view body, const boost::json::storag
   return std::move(parsed.get_object());
 }
 
-boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
+TaskObject read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
   auto object = read_object(body, memory);
   auto* wrapped = object.if_contains("task");
-  if (wrapped == nullptr) return object;
+  if (wrapped == nullptr) return {std::move(object), body};
   Invalid::Fields problems;
   for (const auto& member : object) {
     if (member.key() != "task") problems[std::string(member.key())] = {"is not a known field"};
   }
   if (!wrapped->is_object()) problems["task"] = {invalid};
   if (!problems.empty()) throw Invalid(std::move(problems));
-  return std::move(wrapped->get_object());
+  auto& fields = wrapped->get_object();
+  const auto source = needs_source(fields) ? member_source(body, "task") : std::string_view{};
+  return {std::move(fields), source};
 }
 
-NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
+NewTask read_new_task(const boost::json::object& fields, std::string_view source, const Engine& engine) {
   const auto* when = find_when(fields);
   NewTask task;
   auto& spec = task.spec;
   if (when != nullptr && when->scope == FieldScope::cron) make_cron(spec);
   Invalid::Fields problems;
-  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .creating = true};
+  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .source = source, .creating = true};
   read_fields(fields, reading);
   if (spec.url.empty() && !problems.contains("url")) problems["url"] = {blank};
   if (!problems.empty()) throw Invalid(std::move(problems));
@@ -141,7 +130,8 @@ NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
   return task;
 }
 
-TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* present, const Engine& engine) {
+TaskSpec read_cron_task(const boost::json::object& fields, std::string_view source, const TaskSpec* present,
+                        const Engine& engine) {
   const auto* when = find_when(fields);
   TaskSpec spec;
   if (present != nullptr) {
@@ -150,7 +140,7 @@ TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* prese
     make_cron(spec);
   }
   Invalid::Fields problems;
-  FieldReading reading{.engine = engine, .spec = spec, .problems = problems};
+  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .source = source};
   read_fields(fields, reading);
   const auto require = [&](const std::string& field, bool given) {
     if (!given && !problems.contains(field)) problems[field] = {blank};
@@ -163,21 +153,22 @@ TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* prese
   return spec;
 }
 
-TaskChange read_task_change(const boost::json::object& fields, const Task& present, const Engine& engine) {
+TaskChange read_task_change(const boost::json::object& fields, std::string_view source, const Task& present,
+                            const Engine& engine) {
   (void)find_when(fields);
   TaskSpec spec = present.spec;
   Invalid::Fields problems;
-  FieldReading first{.engine = engine, .spec = spec, .problems = problems};
+  FieldReading first{.engine = engine, .spec = spec, .problems = problems, .source = source};
   read_fields(fields, first);
   if (!problems.empty()) throw Invalid(std::move(problems));
   TaskChange change;
   change.moves_due_time = first.delay || first.run_at;
   change.delay = first.delay;
   // The time is settled now; a task that somebody else has changed meanwhile gets the other fields on top of that.
-  change.apply = [&fields, &engine, run_at = first.run_at](const Task& task) {
+  change.apply = [&fields, source, &engine, run_at = first.run_at](const Task& task) {
     TaskSpec changed = task.spec;
     Invalid::Fields found;
-    FieldReading reading{.engine = engine, .spec = changed, .problems = found};
+    FieldReading reading{.engine = engine, .spec = changed, .problems = found, .source = source};
     read_fields(fields, reading);
     if (!found.empty()) throw Invalid(std::move(found));
     if (run_at) changed.scheduled_at = run_at;
