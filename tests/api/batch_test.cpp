@@ -182,7 +182,7 @@ TEST_CASE("a batch that is none is 400") {
   is_refused(post(server, R"({"tasks":[]})"), "tasks must not be empty");
   is_refused(post(server, R"({"items":[1],"tasks":[{}]})"), "only one of items and tasks can be given");
   is_refused(post(server, R"({"url":"https://example.com","items":[1],"delay":5,"run_at":"2026-02-01T00:00:00Z"})"),
-             "only one of cron, delay and run_at can be given");
+             "only one of cron, delay and run_at can be given, not both delay and run_at");
   CHECK(post(server, R"({"url":"https://example.com","items":[1],"delay":"x"})").error_code() == "invalid_delay");
   CHECK(post(server, R"({"url":"https://example.com","items":[1],"run_at":"x"})").error_code() == "invalid_run_at");
   CHECK(post(server, "[").error_code() == "invalid_json");
@@ -234,7 +234,7 @@ TEST_CASE("what is wrong with tasks of a batch is named with their places, and n
   CHECK(reply.detail("tasks[3]") == "is invalid");
   CHECK(reply.detail("tasks[4].delay") == "delay must be a positive number");
   CHECK(reply.detail("tasks[5].run_at") == "run_at must be a valid ISO 8601 datetime");
-  CHECK(reply.detail("tasks[6]") == "only one of cron, delay and run_at can be given");
+  CHECK(reply.detail("tasks[6]") == "only one of cron, delay and run_at can be given, not both delay and cron");
   CHECK(reply.detail("tasks[7].cron") == "is not a valid cron expression");
   CHECK(reply.detail("tasks[8].run_at") == "must be in the future");
   CHECK(reply.detail("tasks[9].task") == "is not a known field");

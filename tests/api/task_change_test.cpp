@@ -54,6 +54,33 @@ TEST_CASE("what GET gave can be put back without effect") {
   put_back();
 }
 
+TEST_CASE("a new time may stand beside the one that GET gave") {
+  RunningApi server;
+  const auto put_with = [&](const std::string& id, const char* key, const boost::json::value& value) {
+    auto task = server.task(id).as_object();
+    task[key] = value;
+    return server.client().request("PUT", "/api/v1/tasks/" + id, boost::json::serialize(task));
+  };
+  const auto once = server.create(once_task);
+  CHECK(put_with(once, "delay", "10m").json().at("data").at("scheduled_at") == "2026-01-15T12:10:00.000Z");
+  CHECK(put_with(once, "run_at", "2026-02-01T00:00:00Z").json().at("data").at("scheduled_at") ==
+        "2026-02-01T00:00:00.000Z");
+  CHECK(put_with(once, "cron", "@daily").detail("cron") == "is invalid");
+  const auto cron = server.create(cron_task);
+  CHECK(put_with(cron, "cron", "@hourly").json().at("data").at("cron_expression") == "@hourly");
+  CHECK(put_with(cron, "delay", 5).detail("delay") == "is invalid");
+}
+
+TEST_CASE("a new time beside another new one is refused in a change, and both are named") {
+  RunningApi server;
+  const auto id = server.create(once_task);
+  const auto reply = server.patch(id, R"({"scheduled_at":"2026-01-15T13:00:01Z","delay":"10m"})");
+  CHECK(reply.status == 400);
+  CHECK(reply.error_message() == "only one of cron, delay and run_at can be given, not both scheduled_at and delay");
+  const auto cron = server.patch(server.create(cron_task), R"({"cron":"@hourly","cron_expression":"@weekly"})");
+  CHECK(cron.error_message() == "only one of cron, delay and run_at can be given, not both cron and cron_expression");
+}
+
 TEST_CASE("a change may be wrapped in an object") {
   RunningApi server;
   const auto id = server.create(once_task);

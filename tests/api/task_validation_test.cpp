@@ -184,6 +184,21 @@ TEST_CASE("bad values of a cron task's fields are refused in the contract's word
   }
 }
 
+TEST_CASE("a bad expression and a bad zone are told together") {
+  RunningApi server;
+  const auto task = [&](const std::string& fields) {
+    return server.client().post("/api/v1/tasks", R"({"url":"https://example.com",)" + fields + "}");
+  };
+  const auto both = task(R"("cron":"x","timezone":"y")");
+  CHECK(both.detail("cron") == "is not a valid cron expression");
+  CHECK(both.detail("timezone") == "is not a known time zone");
+  const auto no_text = task(R"("timezone":"y","cron_expression":5)");
+  CHECK(no_text.detail("cron_expression") == "is invalid");
+  CHECK(no_text.detail("timezone") == "is not a known time zone");
+  const auto expression = task(R"("cron":"x","timezone":"Europe/Berlin")");
+  CHECK(expression.json().at("error").at("details").as_object().size() == 1);
+}
+
 TEST_CASE("more than 64 headers are refused") {
   RunningApi server;
   boost::json::object headers;
@@ -263,12 +278,15 @@ TEST_CASE("a bad run_at is refused with 400") {
 
 TEST_CASE("more than one time for a task is refused with 400") {
   RunningApi server;
-  for (const std::string times :
-       {R"("cron":"@daily","delay":"5m")", R"("cron":"@daily","run_at":"2026-02-01T00:00:00Z")",
-        R"("delay":5,"run_at":"2026-02-01T00:00:00Z")", R"("cron":"@daily","cron_expression":"@daily")",
-        R"("run_at":"2026-02-01T00:00:00Z","scheduled_at":"2026-02-01T00:00:00Z")"}) {
+  for (const auto& [times, both] : std::vector<std::pair<std::string, std::string>>{
+           {R"("cron":"@daily","delay":"5m")", "cron and delay"},
+           {R"("run_at":"2026-02-01T00:00:00Z","cron":"@daily")", "run_at and cron"},
+           {R"("delay":5,"run_at":"2026-02-01T00:00:00Z")", "delay and run_at"},
+           {R"("delay":5,"scheduled_at":"2026-02-01T00:00:00Z","cron":"@daily")", "delay and scheduled_at"},
+           {R"("cron":"@daily","cron_expression":"@daily")", "cron and cron_expression"},
+           {R"("run_at":"2026-02-01T00:00:00Z","scheduled_at":"2026-02-01T00:00:00Z")", "run_at and scheduled_at"}}) {
     check_400(server.client(), R"({"url":"https://example.com",)" + times + "}", "invalid_params",
-              "only one of cron, delay and run_at can be given");
+              "only one of cron, delay and run_at can be given, not both " + both);
   }
 }
 

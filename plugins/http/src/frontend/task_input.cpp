@@ -21,13 +21,34 @@ bool decides_kind(const TaskField& field) {
 // The field that says when the task runs; null: at once. Throws when there is more than one.
 const TaskField* find_when(const boost::json::object& fields) {
   const TaskField* when = nullptr;
+  std::string_view first;
   for (const auto& member : fields) {
     const auto* field = find_task_field(member.key());
     if (field == nullptr || !decides_kind(*field) || member.value().is_null()) continue;
-    if (when != nullptr) throw ApiError(ErrorCode::invalid_params, "only one of cron, delay and run_at can be given");
+    if (when != nullptr) {
+      throw ApiError(ErrorCode::invalid_params, "only one of cron, delay and run_at can be given, not both " +
+                                                    std::string(first) + " and " + std::string(member.key()));
+    }
     when = field;
+    first = member.key();
   }
   return when;
+}
+
+// A task is shown with its times under their older names. What is given back as it was shown says nothing, and must not stand
+// in the way of a new time.
+void drop_shown_times(boost::json::object& fields, const TaskSpec& present) {
+  const auto text_of = [&](const char* key) -> std::optional<std::string_view> {
+    const auto* given = fields.if_contains(key);
+    if (given == nullptr || !given->is_string()) return std::nullopt;
+    return std::string_view(given->get_string());
+  };
+  const auto expression = text_of("cron_expression");
+  if (expression && expression == present.cron_expression) fields.erase("cron_expression");
+  const auto time = parse_rfc3339(text_of("scheduled_at").value_or(""));
+  if (time && present.scheduled_at && format_rfc3339(*time) == format_rfc3339(*present.scheduled_at)) {
+    fields.erase("scheduled_at");
+  }
 }
 
 bool fits_scope(const TaskField& field, ScheduleType type) {
@@ -68,12 +89,20 @@ void read_member(std::string_view key, const boost::json::value& given, FieldRea
 }
 
 void check_schedule(FieldReading& reading) {
-  if (!reading.schedule_changed || !reading.spec.cron_expression) return;
-  const auto problem = reading.engine.check_schedule(*reading.spec.cron_expression, reading.spec.timezone);
-  if (!problem) return;
-  const bool expression = *problem == ScheduleProblem::invalid_expression;
-  reading.key = expression ? (reading.cron_key.empty() ? "cron" : reading.cron_key) : "timezone";
-  reading.refuse(expression ? "is not a valid cron expression" : "is not a known time zone");
+  if (!reading.schedule_changed) return;
+  const auto& engine = reading.engine;
+  const auto& expression = reading.spec.cron_expression;
+  const auto& timezone = reading.spec.timezone;
+  constexpr std::string_view valid = "@daily";
+  auto problem = engine.check_schedule(expression ? std::string_view(*expression) : valid, timezone);
+  if (problem == ScheduleProblem::invalid_expression) {
+    reading.key = reading.cron_key.empty() ? "cron" : reading.cron_key;
+    reading.refuse("is not a valid cron expression");
+    problem = engine.check_schedule(valid, timezone);  // the zone may be wrong, too
+  }
+  if (problem != ScheduleProblem::unknown_timezone) return;
+  reading.key = "timezone";
+  reading.refuse("is not a known time zone");
 }
 
 void read_fields(const boost::json::object& fields, FieldReading& reading) {
@@ -153,8 +182,9 @@ TaskSpec read_cron_task(const boost::json::object& fields, std::string_view sour
   return spec;
 }
 
-TaskChange read_task_change(const boost::json::object& fields, std::string_view source, const Task& present,
+TaskChange read_task_change(boost::json::object& fields, std::string_view source, const Task& present,
                             const Engine& engine) {
+  drop_shown_times(fields, present.spec);
   (void)find_when(fields);
   TaskSpec spec = present.spec;
   Invalid::Fields problems;

@@ -31,9 +31,9 @@ struct TaskObject {
 [[nodiscard]] TaskSpec read_cron_task(const boost::json::object& fields, std::string_view source,
                                       const TaskSpec* present, const Engine& engine);
 
-// The change of a task; `present` is the task as it is now, which decides what the fields may mean. The result borrows `fields`,
-// `source` and `engine`. Throws like read_new_task.
-[[nodiscard]] TaskChange read_task_change(const boost::json::object& fields, std::string_view source,
-                                          const Task& present, const Engine& engine);
+// The change of a task; `present` is the task as it is now, which decides what the fields may mean: those that only repeat how
+// its times are shown are taken out of `fields`. The result borrows `fields`, `source` and `engine`. Throws like read_new_task.
+[[nodiscard]] TaskChange read_task_change(boost::json::object& fields, std::string_view source, const Task& present,
+                                          const Engine& engine);
 
 }  // namespace punctual

@@ -86,7 +86,7 @@ Answer show_task(const Call& call) {
 Answer change_task(const Call& call) {
   RequestMemory memory;
   const auto id = id_of<TaskId>(call.parameter);
-  const auto [fields, source] = read_task_object(call.body, memory.pointer());
+  auto [fields, source] = read_task_object(call.body, memory.pointer());
   const auto change = read_task_change(fields, source, call.engine.find_task(*call.principal, id), call.engine);
   return answer_of(call.engine.update_task(call.request(), id, change, [](const Task& task) {
     return StoredReply{200, task_body(task)};
