@@ -69,7 +69,7 @@ struct QueryParameter {
 
 struct ReplyNote {
   int status = 0;
-  std::string_view schema;  // JSON Schema of the body; "" for none
+  std::string_view schema;  // JSON Schema of the body; "" for none, and for the shape that all errors have
 };
 
 struct Route {
