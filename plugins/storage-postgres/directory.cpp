@@ -10,7 +10,8 @@ namespace {
 
 const std::string organization_columns = R"sql(organizations.id, organizations.name, organizations.signing_secrets,
       organizations.inserted_at, caps.most, quotas.most, organizations.min_cron_interval_s, organizations.max_tasks,
-      organizations.retention_s, organizations.old_secret_until)sql";
+      organizations.retention_s, organizations.old_secret_until, organizations.notify_on_failure,
+      organizations.notify_on_recovery)sql";
 
 const std::string with_terms = R"sql(
     left join caps on caps.organization_id = organizations.id
@@ -32,6 +33,8 @@ Organization organization_from(RowReader& row) {
   row.read(out.limits.max_tasks);
   row.read(out.limits.retention);
   row.read(out.old_secret_until);
+  row.read(out.notify_on_failure);
+  row.read(out.notify_on_recovery);
   return out;
 }
 
@@ -107,7 +110,8 @@ void write_terms(Session& session, const Organization& before, const Organizatio
   check_limits(after);
   static const std::string sql = R"sql(
     update organizations
-    set signing_secrets = $2, min_cron_interval_s = $3, max_tasks = $4, retention_s = $5, old_secret_until = $6
+    set signing_secrets = $2, min_cron_interval_s = $3, max_tasks = $4, retention_s = $5, old_secret_until = $6,
+      notify_on_failure = $7, notify_on_recovery = $8
     where id = $1)sql";
   Parameters parameters(after.id);
   parameters.add_each(after.signing_secrets, [](const std::string& text) { return std::string_view(text); });
@@ -115,6 +119,8 @@ void write_terms(Session& session, const Organization& before, const Organizatio
   parameters.add(after.limits.max_tasks);
   parameters.add(after.limits.retention);
   parameters.add(after.old_secret_until);
+  parameters.add(after.notify_on_failure);
+  parameters.add(after.notify_on_recovery);
   (void)session.run(sql, parameters);
   if (before.limits.monthly_executions != after.limits.monthly_executions) {
     set_quota(session, after.id, after.limits.monthly_executions);
