@@ -7,7 +7,8 @@ namespace punctual::postgres {
 
 // The attempts are ended first, each only while its claim is still this one; what follows derives from those that were. What a
 // client has cancelled ends as that, and has no retry.
-// Rows are locked in the order executions, tasks, queues, caps, each by key. (Who changes a task takes it, its lines and then
+// Rows are locked in the order executions, tasks, queues, caps, each by key, with the lock that keeps caps from coming and
+// going (caps.cpp) before them. (Who changes a task takes it, its lines and then
 // its waiting executions, which are none of those that are ended here.) Rows are returned for what did not go as wished:
 // (item, outcome).
 const std::string settle_work_function = R"sql(
@@ -35,6 +36,7 @@ declare
   v_unfollowed bigint[];
   v_disable record;
 begin
+  perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
   v_lower := (select lower from leaves order by lower limit 1);
   v_upper := (select upper from leaves order by lower desc limit 1);
   with input as materialized (
