@@ -1,6 +1,7 @@
 #include "directory.hpp"
 
 #include "audit_log.hpp"
+#include "caps.hpp"
 #include "monthly_quotas.hpp"
 #include "punctual/errors.hpp"
 #include "stored_text.hpp"
@@ -67,44 +68,6 @@ void check_limits(const Organization& organization) {
   least("retention", organization.limits.retention, seconds{1});
 }
 
-void set_cap(Session& session, OrganizationId organization, std::optional<int> most) {
-  static const std::string drop = R"sql(
-    delete from caps
-    where organization_id = $1)sql";
-  static const std::string set = R"sql(
-    insert into caps (organization_id, most, used)
-    values ($1, $2, 0)
-    on conflict (organization_id) do update
-    set most = excluded.most
-    returning xmax = 0)sql";
-  // What runs when a first cap is set counts from now on.
-  static const std::string count = R"sql(
-    with counted as (
-      update executions
-      set counted = true
-      where organization_id = $1
-        and status = 'running'
-        and not counted
-      returning true
-    )
-    update caps
-    set used = used + (select count(*) from counted)
-    where organization_id = $1)sql";
-  static const std::string forget = R"sql(
-    update executions
-    set counted = false
-    where organization_id = $1
-      and status = 'running'
-      and counted)sql";
-  if (most) {
-    const bool is_new = session.run(set, organization, std::int32_t{*most}).get<bool>(0, 0);
-    if (is_new) (void)session.run(count, organization);
-  } else {
-    (void)session.run(drop, organization);
-    (void)session.run(forget, organization);
-  }
-}
-
 // Writes what differs.
 void write_terms(Session& session, const Organization& before, const Organization& after) {
   check_limits(after);
@@ -125,7 +88,9 @@ void write_terms(Session& session, const Organization& before, const Organizatio
   if (before.limits.monthly_executions != after.limits.monthly_executions) {
     set_quota(session, after.id, after.limits.monthly_executions);
   }
-  if (before.max_concurrent != after.max_concurrent) set_cap(session, after.id, after.max_concurrent);
+  if (before.max_concurrent != after.max_concurrent) {
+    set_cap(session, after.id, before.max_concurrent, after.max_concurrent);
+  }
 }
 
 }  // namespace

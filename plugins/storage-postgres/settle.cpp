@@ -7,8 +7,9 @@ namespace punctual::postgres {
 
 // The attempts are ended first, each only while its claim is still this one; what follows derives from those that were. What a
 // client has cancelled ends as that, and has no retry.
-// Rows are locked in the order executions, tasks, queues, caps, channels, each by key. (Who changes a task takes it, its lines and
-// then its waiting executions, which are none of those that are ended here.) Rows are returned for what did not go as wished:
+// Rows are locked in the order executions, tasks, queues, caps, channels, each by key, with the lock that keeps caps from coming
+// and going (caps.cpp) before them. (Who changes a task takes it, its lines and then its waiting executions, which are none of
+// those that are ended here.) Rows are returned for what did not go as wished:
 // (item, outcome).
 //
 // Since when a task had been failing comes back from the update of the tasks: where none had been and nothing has failed, no
@@ -44,6 +45,7 @@ declare
   v_turn text[];
   v_turn_since timestamptz[];
 begin
+  perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
   v_lower := (select lower from leaves order by lower limit 1);
   v_upper := (select upper from leaves order by lower desc limit 1);
   with input as materialized (
