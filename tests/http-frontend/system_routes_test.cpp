@@ -71,6 +71,24 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
   }
 }
 
+TEST_CASE("the OpenAPI document says which query parameters are required") {
+  RunningFrontend server;
+  const auto paths = server.client("").get("/api/v1/openapi").json().at("paths");
+  const auto required = [&](const std::string& path, const char* method) {
+    std::vector<std::string> out;
+    for (const auto& parameter : paths.at(path).at(method).at("parameters").as_array()) {
+      if (parameter.at("in") == "query" && parameter.at("required").as_bool()) {
+        out.emplace_back(parameter.at("name").as_string());
+      }
+    }
+    return out;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(required("/api/v1/cron/preview", "get") == Names{"expression"});
+  CHECK(required("/api/v1/tasks", "delete") == Names{"queue"});
+  CHECK(required("/api/v1/tasks", "get").empty());
+}
+
 TEST_CASE("every reference of the OpenAPI document has its target") {
   RunningFrontend server;
   const auto text = server.client("").get("/api/v1/openapi").body;

@@ -224,6 +224,7 @@ void add_route(object& paths, const Route& route) {
   for (const auto& parameter : route.query) {
     parameters.push_back(object{{"name", parameter.name},
                                 {"in", "query"},
+                                {"required", parameter.required},
                                 {"schema", schema_of(parameter.schema)},
                                 {"description", parameter.description}});
   }

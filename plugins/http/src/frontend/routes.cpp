@@ -48,10 +48,10 @@ constexpr std::array audit_filters{
     QueryParameter{"since", R"({"type":"string","format":"date-time"})", "At or after this instant"},
     QueryParameter{"until", R"({"type":"string","format":"date-time"})", "Before this instant"}};
 
-constexpr std::array queue_to_delete{QueryParameter{"queue", R"({"type":"string"})", "The queue; required"}};
+constexpr std::array queue_to_delete{QueryParameter{"queue", R"({"type":"string"})", "The queue", true}};
 
 constexpr std::array preview_parameters{
-    QueryParameter{"expression", R"({"type":"string"})", "Five fields or a macro; required"},
+    QueryParameter{"expression", R"({"type":"string"})", "Five fields or a macro", true},
     QueryParameter{"timezone", R"({"type":"string","default":"UTC"})", "IANA name"},
     QueryParameter{"from", R"({"type":"string","format":"date-time"})", "Instants strictly after this; default now"},
     QueryParameter{"count", R"({"type":"integer","minimum":1,"maximum":100,"default":5})", "How many"}};

@@ -65,6 +65,7 @@ struct QueryParameter {
   std::string_view name;
   std::string_view schema;  // JSON Schema
   std::string_view description;
+  bool required = false;
 };
 
 struct ReplyNote {
