@@ -69,9 +69,9 @@ begin
       null::text, null::text, null::text, null::text, null::text[];
     return;
   end if;
+  perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
 
   select count(*)
-  perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
   into v_ready
   from (
     select
