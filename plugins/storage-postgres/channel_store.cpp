@@ -125,18 +125,19 @@ NoticeRecord record_from(const Rows& rows, std::size_t at) {
   return record;
 }
 
-// Those that are dead, or those that are not, the newest first.
+// Those that are dead, or those that are not, the newest first. Asked for in the whole order of their index: in that of the ids
+// alone the primary key would do, and the notices of all channels be walked over.
 std::string part_of_list(const char* dead) {
   return R"sql((
       select id, event, occurred_at, subject, detail, task_id, execution_id, attempts, next_at, dead_at, last_error
       from notices
-      where channel_id = $1
-        and (dead_at is not null) = )sql" +
-         std::string(dead) + R"sql(
-        and id < $2
+      where (channel_id, dead_at is not null) >= ($1, )sql" +
+         std::string(dead) + R"sql()
+        and (channel_id, dead_at is not null, id) < ($1, )sql" +
+         dead + R"sql(, $2)
         and coalesce($5 = )sql" +
          dead + R"sql(, true)
-      order by id desc
+      order by channel_id desc, dead_at is not null desc, id desc
       limit $3::bigint + $4))sql";
 }
 

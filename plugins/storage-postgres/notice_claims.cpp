@@ -41,20 +41,24 @@ as $function$
   )
   select found.channel_id, found.next_at,
     case
-      when channels.window_at + p_window > p_now and channels.window_used >= p_most then
-        greatest(found.next_at, channels.window_at + p_window)
+      when channel.window_at + p_window > p_now and channel.window_used >= p_most then
+        greatest(found.next_at, channel.window_at + p_window)
       else found.next_at
     end
   from found
-  join channels on channels.id = found.channel_id
-  where channels.enabled
-    and channels.plugin = any (p_plugins)
-    and channels.id <> all (p_passed_over)
-    and not exists (
-      select
-      from notices claimed
-      where claimed.channel_id = found.channel_id
-        and claimed.claim_token is not null);
+  cross join lateral (
+    select window_at, window_used
+    from channels
+    where channels.id = found.channel_id
+      and enabled
+      and plugin = any (p_plugins)
+      and channels.id <> all (p_passed_over)
+    limit 1) channel
+  where not exists (
+    select
+    from notices claimed
+    where claimed.channel_id = found.channel_id
+      and claimed.claim_token is not null);
 $function$;
 
 create or replace function claim_notices(
@@ -72,6 +76,7 @@ language plpgsql
 as $function$
 #variable_conflict use_column
 declare
+  v_ready uuid[];
   v_channel uuid[];
   v_window_at timestamptz[];
   v_used integer[];
@@ -85,19 +90,25 @@ begin
     return;
   end if;
 
-  select array_agg(turn.id order by turn.earliest, turn.id), array_agg(turn.window_at order by turn.earliest, turn.id),
-    array_agg(turn.window_used order by turn.earliest, turn.id)
+  -- More than there is room for, as others may be at some of them.
+  select array_agg(waiting.channel_id)
+  into v_ready
+  from (
+    select channel_id
+    from waiting_channels(p_now, p_plugins, p_passed_over, p_most, p_window)
+    where ready_at <= p_now
+    order by earliest, channel_id
+    limit 2 * p_limit::bigint) waiting;
+  select array_agg(turn.id), array_agg(turn.window_at), array_agg(turn.window_used)
   into v_channel, v_window_at, v_used
   from (
-    select channel.id, channel.window_at, channel.window_used, waiting.earliest
-    from waiting_channels(p_now, p_plugins, p_passed_over, p_most, p_window) waiting
-    join channels channel
-      on channel.id = waiting.channel_id
-      and channel.enabled
-    where waiting.ready_at <= p_now
-    order by waiting.earliest, waiting.channel_id
+    select id, window_at, window_used
+    from channels
+    where id = any (v_ready)
+      and enabled
+    order by array_position(v_ready, id)
     limit p_limit
-    for no key update of channel skip locked) turn;
+    for no key update skip locked) turn;
 
   for turn in 1 .. coalesce(cardinality(v_channel), 0) loop
     continue when exists (
@@ -125,11 +136,11 @@ begin
       from (
         select id
         from notices
-        where channel_id = v_channel[turn]
-          and (dead_at is not null) = false
-          and claim_token is null
+        where (channel_id, dead_at is not null) >= (v_channel[turn], false)
+          and (channel_id, dead_at is not null) <= (v_channel[turn], false)
           and next_at <= p_now
-        order by id
+        -- The whole order, which the primary key does not have: a plan made while there was nothing would walk that.
+        order by channel_id, dead_at is not null, id
         limit p_most_in_summary) due;
       v_used[turn] := p_most;
     else
@@ -230,17 +241,18 @@ NoticeClaims claim_notices(Session& session, const NoticeRequest& request) {
 }
 
 void settle_notices(Session& session, std::span<const NoticeResult> results) {
-  // Locked in the order of their ids; by id and only then by claim: the primary key is what finds them.
+  // Locked in the order of their ids; by id and only then by claim: the primary key is what finds them. Whoever has the lock
+  // finds them again by where they lie.
   static const std::string sql = R"sql(
     with ended as materialized (
-      select named.*
+      select named.*, claim.row
       from (
         select *
         from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[])
           as named (id, token, next_at, dead_at, error)
         order by id) named
       join lateral (
-        select
+        select ctid as row
         from notices
         where notices.id = named.id
           and notices.claim_token is not distinct from named.token
@@ -248,8 +260,7 @@ void settle_notices(Session& session, std::span<const NoticeResult> results) {
     ), gone as (
       delete from notices
       using ended
-      where notices.id = any ($1)
-        and notices.id = ended.id
+      where notices.ctid = ended.row
         and ended.next_at is null
         and ended.dead_at is null
     )
@@ -257,8 +268,7 @@ void settle_notices(Session& session, std::span<const NoticeResult> results) {
     set node_id = null, claim_token = null, attempts = notices.attempts + 1, next_at = ended.next_at,
       dead_at = ended.dead_at, last_error = ended.error
     from ended
-    where notices.id = any ($1)
-      and notices.id = ended.id
+    where notices.ctid = ended.row
       and (ended.next_at is not null or ended.dead_at is not null))sql";
   const auto at = [](NoticeResult::Kind kind) {
     return [kind](const NoticeResult& one) { return one.kind == kind ? std::optional(one.at) : std::nullopt; };

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "punctual/channels.hpp"
 #include "punctual/errors.hpp"
 #include "punctual/execution_changes.hpp"
 #include "punctual/task_groups.hpp"
@@ -346,4 +347,96 @@ TEST_CASE_METHOD(RunningNow,
   CHECK(count("") == count(" and counted"));
   close();  // a session reports what it has counted when it ends, at the latest
   CHECK(database.value("select deadlocks from pg_stat_database where datname = current_database()") == "0");
+}
+
+}
+
+TEST_CASE_METHOD(StorageFixture,
+                 "failing tasks, channels that come and go, and what is told to them never wait in a circle or fail") {
+  constexpr int batches = 60;
+  constexpr int channel_count = 4;
+  Channels& channels = store().channels();
+  const auto write_of = [&] { return ChannelWrite{acme, at(0s), std::nullopt, nullptr}; };
+  const auto make = [&](int number) {
+    Channel channel;
+    channel.id = next_id<ChannelId>();
+    channel.organization_id = acme;
+    channel.name = std::to_string(number);
+    channel.plugin = "notifier-test";
+    (void)channels.create(write_of(), channel);
+  };
+  for (int i = 0; i < channel_count; ++i) make(i);
+  std::vector<TaskId> recurring;
+  for (int i = 0; i < 10; ++i) recurring.push_back(insert(cron(acme, at(900s))));
+  std::atomic<int> settled{0};
+  std::atomic<std::int64_t> minutes{0};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  const auto start = [&](auto work) {
+    threads.emplace_back([&, work] {
+      try {
+        for (int turn = 0; settled < batches; ++turn) work(turn);
+      } catch (const std::exception& problem) {
+        ++wrong;
+      }
+    });
+  };
+  for (int thread = 0; thread < 2; ++thread) {
+    start([&](int turn) {
+      for (const TaskId task : recurring) {
+        const auto run = next_id<ExecutionId>();
+        (void)tasks().add_run(write(task, at(1s)), {run, run, 1, at(1s)});
+      }
+      std::vector<Settlement> results;
+      for (const Claimed& one : work().claim(claim_request(at(1s), 20)).claimed) {
+        const auto status = turn % 2 == 0 ? ExecutionStatus::failed : ExecutionStatus::success;
+        results.push_back(settlement(one, status, at(seconds{2 + turn})));
+      }
+      for (const auto outcome : work().settle(results)) wrong += outcome != SettleOutcome::settled;
+      ++settled;
+    });
+    start([&, thread](int turn) {
+      const NodeId self = thread == 0 ? node : next_id<NodeId>();
+      if (thread == 1) (void)store().leases().acquire({self, "another-host", 1, at(0s)});
+      const Time now = at(std::chrono::minutes{++minutes});
+      std::vector<NoticeResult> results;
+      for (const ClaimedNotices& one : channels.claim({self, next_token(), now, 5, {"notifier-test"}, {}}).claimed) {
+        for (const Notice& notice : one.notices) {
+          results.push_back(
+              {{notice.id, notice.token}, static_cast<NoticeResult::Kind>((turn + one.notices.size()) % 3), now, "x"});
+        }
+      }
+      // Its lease ends while its own results are under way.
+      std::thread ending([&] {
+        if (thread == 1) store().leases().end(self);
+      });
+      channels.settle(results);
+      ending.join();
+    });
+  }
+  start([&](int turn) {
+    const auto all = channels.list(acme);
+    if (all.empty()) return make(turn);
+    Channel channel = all[static_cast<std::size_t>(turn) % all.size()];
+    const Time version = channel.updated_at;
+    channel.updated_at += 1us;
+    channel.name += "x";
+    if (channel.name.size() > 20) channel.name = std::to_string(turn);
+    (void)channels.update(write_of(), channel, version);
+    if (turn % 3 == 0) {
+      (void)channels.remove(write_of(), channel.id);
+      make(turn);
+    }
+  });
+  start([&](int) {
+    for (const Channel& channel : channels.list(acme)) {
+      (void)channels.revive(write_of(), channel.id, [](std::size_t) { return StoredReply{}; });
+    }
+    (void)channels.expire(at(1h), 5);
+  });
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  close();
+  CHECK(site.database().postgres()->value(
+            "select deadlocks from pg_stat_database where datname = current_database()") == "0");
 }
