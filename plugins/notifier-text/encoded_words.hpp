@@ -7,7 +7,7 @@
 namespace punctual::text {
 
 // `text`, one line of valid UTF-8, as it is when it is printable ASCII that no reader would decode; else as encoded words of
-// at most 75 characters with `between` among them.
+// at most 64 characters with `between` among them.
 [[nodiscard]] std::string encoded_words(std::string_view text, std::string_view between = " ");
 
 }  // namespace punctual::text

@@ -125,6 +125,7 @@ EventFacts facts_of(const Event& event) {
   out.message = one_line(event.message());
   out.facts = list_of(event, kind);
   out.response = readable(event.response_body());
+  out.response.erase(out.response.find_last_not_of("\n ") + 1);
   if (kind.name == "summary") out.events = events_of(event);
   out.link = link_of(event);
   out.source = source_of(event);

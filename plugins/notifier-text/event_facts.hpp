@@ -22,7 +22,7 @@ struct EventFacts {
   std::string title;                // "Task failed: nightly report"
   std::string message;              // the event's sentence
   std::vector<Fact> facts;          // in the order of their weight
-  std::string response;             // the beginning of the response; may have several lines
+  std::string response;             // the beginning of the response; may have several lines, the last of them not empty
   std::vector<std::string> events;  // of a summary: a sentence for each, at most 20, and how many more there are
   std::string link;                 // an http or https URL
   std::string source;               // "Punctual, organization acme, 2026-05-01 12:00:00 UTC"

@@ -71,6 +71,7 @@ begin
   end if;
 
   select count(*)
+  perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
   into v_ready
   from (
     select

@@ -1,6 +1,7 @@
 #include "directory.hpp"
 
 #include "audit_log.hpp"
+#include "caps.hpp"
 #include "monthly_quotas.hpp"
 #include "punctual/errors.hpp"
 #include "stored_text.hpp"
@@ -10,7 +11,8 @@ namespace {
 
 const std::string organization_columns = R"sql(organizations.id, organizations.name, organizations.signing_secrets,
       organizations.inserted_at, caps.most, quotas.most, organizations.min_cron_interval_s, organizations.max_tasks,
-      organizations.retention_s, organizations.old_secret_until)sql";
+      organizations.retention_s, organizations.old_secret_until, organizations.notify_on_failure,
+      organizations.notify_on_recovery)sql";
 
 const std::string with_terms = R"sql(
     left join caps on caps.organization_id = organizations.id
@@ -32,6 +34,8 @@ Organization organization_from(RowReader& row) {
   row.read(out.limits.max_tasks);
   row.read(out.limits.retention);
   row.read(out.old_secret_until);
+  row.read(out.notify_on_failure);
+  row.read(out.notify_on_recovery);
   return out;
 }
 
@@ -64,50 +68,13 @@ void check_limits(const Organization& organization) {
   least("retention", organization.limits.retention, seconds{1});
 }
 
-void set_cap(Session& session, OrganizationId organization, std::optional<int> most) {
-  static const std::string drop = R"sql(
-    delete from caps
-    where organization_id = $1)sql";
-  static const std::string set = R"sql(
-    insert into caps (organization_id, most, used)
-    values ($1, $2, 0)
-    on conflict (organization_id) do update
-    set most = excluded.most
-    returning xmax = 0)sql";
-  // What runs when a first cap is set counts from now on.
-  static const std::string count = R"sql(
-    with counted as (
-      update executions
-      set counted = true
-      where organization_id = $1
-        and status = 'running'
-        and not counted
-      returning true
-    )
-    update caps
-    set used = used + (select count(*) from counted)
-    where organization_id = $1)sql";
-  static const std::string forget = R"sql(
-    update executions
-    set counted = false
-    where organization_id = $1
-      and status = 'running'
-      and counted)sql";
-  if (most) {
-    const bool is_new = session.run(set, organization, std::int32_t{*most}).get<bool>(0, 0);
-    if (is_new) (void)session.run(count, organization);
-  } else {
-    (void)session.run(drop, organization);
-    (void)session.run(forget, organization);
-  }
-}
-
 // Writes what differs.
 void write_terms(Session& session, const Organization& before, const Organization& after) {
   check_limits(after);
   static const std::string sql = R"sql(
     update organizations
-    set signing_secrets = $2, min_cron_interval_s = $3, max_tasks = $4, retention_s = $5, old_secret_until = $6
+    set signing_secrets = $2, min_cron_interval_s = $3, max_tasks = $4, retention_s = $5, old_secret_until = $6,
+      notify_on_failure = $7, notify_on_recovery = $8
     where id = $1)sql";
   Parameters parameters(after.id);
   parameters.add_each(after.signing_secrets, [](const std::string& text) { return std::string_view(text); });
@@ -115,11 +82,15 @@ void write_terms(Session& session, const Organization& before, const Organizatio
   parameters.add(after.limits.max_tasks);
   parameters.add(after.limits.retention);
   parameters.add(after.old_secret_until);
+  parameters.add(after.notify_on_failure);
+  parameters.add(after.notify_on_recovery);
   (void)session.run(sql, parameters);
   if (before.limits.monthly_executions != after.limits.monthly_executions) {
     set_quota(session, after.id, after.limits.monthly_executions);
   }
-  if (before.max_concurrent != after.max_concurrent) set_cap(session, after.id, after.max_concurrent);
+  if (before.max_concurrent != after.max_concurrent) {
+    set_cap(session, after.id, before.max_concurrent, after.max_concurrent);
+  }
 }
 
 }  // namespace

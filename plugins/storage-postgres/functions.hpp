@@ -10,15 +10,18 @@ namespace punctual::postgres {
 extern const std::string quota_functions;
 extern const std::string insert_work_function;
 extern const std::string claim_work_function;
+extern const std::string notice_functions;
 extern const std::string settle_work_function;
 extern const std::string end_claims_function;
 extern const std::string retry_executions_function;
 extern const std::string claim_messages_function;
+extern const std::string claim_notices_function;
 
 // In the order in which they must be made.
-[[nodiscard]] inline std::array<const std::string*, 7> hot_path_functions() {
-  return {&end_claims_function,  &quota_functions,           &insert_work_function,   &claim_work_function,
-          &settle_work_function, &retry_executions_function, &claim_messages_function};
+[[nodiscard]] inline std::array<const std::string*, 9> hot_path_functions() {
+  return {&end_claims_function,       &quota_functions,         &notice_functions,
+          &insert_work_function,      &claim_work_function,     &settle_work_function,
+          &retry_executions_function, &claim_messages_function, &claim_notices_function};
 }
 
 }  // namespace punctual::postgres

@@ -5,6 +5,7 @@
 
 #include "hot_path.hpp"
 #include "live_executions.hpp"
+#include "notices.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -301,9 +302,16 @@ std::vector<HostChange> PostgresHostStates::report(std::span<const HostReport> r
                    [](const HostReport* a, const HostReport* b) { return a->host < b->host; });
   return pool_.write([&](Session& session) {
     std::vector<HostChange> changes;
+    std::vector<NewNotice> told;
     for (const HostReport* one : in_order) {
-      if (auto change = apply(session, *one)) changes.push_back(*std::move(change));
+      auto change = apply(session, *one);
+      if (!change) continue;
+      if (change->kind == HostChange::Kind::closed_by_failures && change->state.openings == 1) {
+        told.push_back({one->host.organization_id, NoticeEvent::host_circuit_opened, one->at, {}, one->host.name});
+      }
+      changes.push_back(*std::move(change));
     }
+    store_notices(session, told);
     return changes;
   });
 }

@@ -108,6 +108,9 @@ begin
     end if;
   end if;
 
+  if v_claims > 0 then
+    perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
+  end if;
   if exists (select from unnest(t_queue) queue where queue is not null) then
     -- From here on nobody else stores in these lines, so that places are given in the order of the commits.
     insert into queues as line (organization_id, name, tail, ready_at)

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "hot_path.hpp"
+#include "notice_claims.hpp"
 #include "outbox.hpp"
 
 namespace punctual::postgres {
@@ -66,7 +67,8 @@ std::optional<PostgresLeases::Returned> PostgresLeases::rescue_from(NodeId node,
     (void)session.run(lock_alone, node);
     if (session.run(forget, node, beats).changed() == 0) return std::nullopt;
     const std::size_t executions = rescue_claims(session, node);
-    return Returned{executions, release_messages_of(session, node)};
+    const std::size_t messages = release_messages_of(session, node);
+    return Returned{executions, messages, release_notices_of(session, node)};
   });
 }
 
@@ -80,6 +82,7 @@ RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence)
       ++report.nodes;
       report.executions += returned->executions;
       report.messages += returned->messages;
+      report.notices += returned->notices;
     } catch (const std::exception&) {
       // One that cannot be rescued from now does not stand in the way of the others.
       problem = std::current_exception();
@@ -113,6 +116,7 @@ void PostgresLeases::end(NodeId node) {
     (void)session.run(lock_alone, node);
     (void)rescue_claims(session, node);
     (void)release_messages_of(session, node);
+    (void)release_notices_of(session, node);
     return session.run(sql, node).changed();
   });
   floor_.lower(Time{});

@@ -36,6 +36,7 @@ class PostgresLeases final : public Leases {
   struct Returned {
     std::size_t executions = 0;
     std::size_t messages = 0;
+    std::size_t notices = 0;
   };
   // Whether this node had died at this count of heartbeats; if so, its claims have been returned.
   [[nodiscard]] std::optional<Returned> rescue_from(NodeId node, std::int64_t beats);

@@ -2,6 +2,7 @@
 
 #include "audit_log.hpp"
 #include "functions.hpp"
+#include "notices.hpp"
 
 namespace punctual::postgres {
 
@@ -182,7 +183,19 @@ std::vector<QuotaNotice> PostgresQuotas::take_notices(const std::function<AuditE
       notice.level = QuotaNotice::Level::reached;
       if (notice.use.used >= notice.use.most) notices.push_back(std::move(notice));
     }
-    for (const QuotaNotice& notice : notices) write_audit(session, describe(notice));
+    std::vector<NewNotice> told;
+    for (const QuotaNotice& notice : notices) {
+      const AuditEntry audit = describe(notice);
+      write_audit(session, audit);
+      const bool reached = notice.level == QuotaNotice::Level::reached;
+      told.push_back({notice.organization_id,
+                      reached ? NoticeEvent::quota_reached : NoticeEvent::quota_warning,
+                      audit.at,
+                      {},
+                      {},
+                      audit.detail});
+    }
+    store_notices(session, told);
     return notices;
   });
 }

@@ -96,6 +96,7 @@ PostgresStore::PostgresStore(const Options& options, Host& host)
       audit_(page_pool_, upkeep_pool_),
       quotas_(work_pool_),
       maintenance_(upkeep_pool_, options.session),
-      hosts_(work_pool_, floor_) {}
+      hosts_(work_pool_, floor_),
+      channels_(work_pool_, page_pool_, upkeep_pool_) {}
 
 }  // namespace punctual::postgres

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "audit_log.hpp"
+#include "channel_store.hpp"
 #include "directory.hpp"
 #include "execution_changes.hpp"
 #include "host_states.hpp"
@@ -50,6 +51,7 @@ class PostgresStore final : public Storage {
   [[nodiscard]] Quotas& quotas() noexcept override { return quotas_; }
   [[nodiscard]] Maintenance& maintenance() noexcept override { return maintenance_; }
   [[nodiscard]] HostStates& hosts() noexcept override { return hosts_; }
+  [[nodiscard]] Channels& channels() noexcept override { return channels_; }
 
  private:
   struct Options {
@@ -80,6 +82,7 @@ class PostgresStore final : public Storage {
   PostgresQuotas quotas_;
   PostgresMaintenance maintenance_;
   PostgresHostStates hosts_;
+  PostgresChannels channels_;
 };
 
 }  // namespace punctual::postgres

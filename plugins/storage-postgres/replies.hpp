@@ -28,8 +28,8 @@ struct EarlierUse {
 void return_key(Session& session, OrganizationId organization, const IdempotencyRecord& record);
 
 // The same for a write, which may have no key; `Outcome` is what it gives. Nothing: it has not been done before.
-template <class Outcome = TaskWriteOutcome>
-[[nodiscard]] std::optional<Outcome> replayed(Session& session, const TaskWrite& write) {
+template <class Outcome = TaskWriteOutcome, class Write>
+[[nodiscard]] std::optional<Outcome> replayed(Session& session, const Write& write) {
   if (!write.idempotency) return std::nullopt;
   auto earlier = take_key(session, write.organization_id, *write.idempotency);
   if (!earlier) return std::nullopt;
@@ -39,8 +39,8 @@ template <class Outcome = TaskWriteOutcome>
   return outcome;
 }
 // Nothing is applied: whoever took the key gives it back.
-template <class Outcome = TaskWriteOutcome>
-Outcome refused(Session& session, const TaskWrite& write, WriteResult result) {
+template <class Outcome = TaskWriteOutcome, class Write>
+Outcome refused(Session& session, const Write& write, WriteResult result) {
   if (write.idempotency) return_key(session, write.organization_id, *write.idempotency);
   Outcome outcome;
   outcome.result = result;

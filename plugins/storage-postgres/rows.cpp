@@ -45,6 +45,10 @@ Task task_from(const Rows& rows, std::size_t at) {
 
 Execution execution_from(const Rows& rows, std::size_t at) {
   RowReader row(rows, at);
+  return execution_from(row);
+}
+
+Execution execution_from(RowReader& row) {
   Execution execution;
   row.read(execution.id);
   row.read(execution.task_id);

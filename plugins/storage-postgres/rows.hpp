@@ -23,6 +23,7 @@ inline const std::string execution_columns = R"sql(
     executions.status, executions.scheduled_for, executions.started_at, executions.finished_at, executions.status_code,
     executions.duration_ms, executions.error_message)sql";
 inline constexpr int execution_column_count = 12;
+[[nodiscard]] Execution execution_from(RowReader& row);
 [[nodiscard]] Execution execution_from(const Rows& rows, std::size_t row);
 
 }  // namespace punctual::postgres

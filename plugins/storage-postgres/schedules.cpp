@@ -5,6 +5,7 @@
 
 #include "live_executions.hpp"
 #include "monthly_quotas.hpp"
+#include "notices.hpp"
 
 namespace punctual::postgres {
 namespace {
@@ -59,11 +60,21 @@ void write_next_run(Session& session, const ScheduleStep& step) {
   write_audit(session, *step.disable);
 }
 
-std::size_t take_step(Session& session, const ScheduleStep& step, bool limited) {
+// `disabled`: of the task of a step that was taken.
+std::size_t take_step(Session& session, const ScheduleStep& step, bool limited, std::vector<NewNotice>& disabled) {
   const auto queue = lock_queue_of(session, step);
   if (!queue) return 0;
   const std::size_t inserted = insert_occurrences(session, step, *queue, limited);
   write_next_run(session, step);
+  if (step.disable) {
+    disabled.push_back({step.organization_id,
+                        NoticeEvent::task_disabled,
+                        step.disable->at,
+                        {},
+                        {},
+                        step.disable->detail,
+                        step.task_id});
+  }
   return inserted;
 }
 
@@ -113,10 +124,12 @@ std::vector<std::size_t> PostgresSchedules::advance(std::span<const ScheduleStep
   for (const ScheduleStep& step : steps) organizations.push_back(step.organization_id);
   auto inserted = pool_.write([&](Session& session) {
     std::vector<std::size_t> numbers(steps.size());
+    std::vector<NewNotice> disabled;
     const auto limited = lock_quotas(session, organizations);
     for (const std::size_t at : order) {
-      numbers[at] = take_step(session, steps[at], limited.contains(steps[at].organization_id));
+      numbers[at] = take_step(session, steps[at], limited.contains(steps[at].organization_id), disabled);
     }
+    store_notices(session, disabled);
     return numbers;
   });
   for (const ScheduleStep& step : steps) {

@@ -25,7 +25,9 @@ create table organizations (
   old_secret_until timestamptz, -- when the second secret ends
   min_cron_interval_s bigint,
   max_tasks bigint,
-  retention_s bigint
+  retention_s bigint,
+  notify_on_failure boolean not null default true,
+  notify_on_recovery boolean not null default true
 );
 
 -- Organisations with a cap: how many of their executions run on all servers together.
@@ -58,6 +60,8 @@ create table tasks (
   last_execution_at timestamptz,
   next_run_at timestamptz,
   scheduled_at timestamptz,
+  failing_since timestamptz,  -- when the run ended with which it began to fail; null: the one that ended last succeeded
+  failing_before timestamptz, -- what failing_since was before the results that were stored last
   timeout_ms bigint not null,
   retry_delay_s bigint,
   retry_max_delay_s bigint,
@@ -66,7 +70,6 @@ create table tasks (
   last_execution_status execution_status,
   tier "char" not null,
   enabled boolean not null,
-  failing boolean not null default false, -- the run that ended last failed
   notify_on_failure boolean,
   notify_on_recovery boolean,
   schedule_type text not null,
@@ -198,6 +201,7 @@ create table queues (
   held_until timestamptz, -- nothing is given out before, so that a deletion of what waits comes to its end
   ready_at timestamptz,
   tail timestamptz,
+  stalled_run uuid, -- the run at its head because of which it was last told that it stands still
   primary key (organization_id, name)
 ) with (fillfactor = 50);
 
@@ -297,6 +301,50 @@ create table quotas (
   used bigint not null,
   told integer not null default 0
 ) with (fillfactor = 50);
+
+-- Whom an organisation tells what has happened, and what is still to be told (punctual/channels.hpp).
+create table channels (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  inserted_at timestamptz not null,
+  updated_at timestamptz not null,
+  window_at timestamptz, -- when its window (notice_throttle) began, …
+  window_used integer not null default 0, -- … and how many notices were given in it
+  events integer not null, -- NoticeEvents::bits
+  enabled boolean not null,
+  name text not null,
+  plugin text not null,
+  settings text not null, -- JSON
+  unique (organization_id, name)
+) with (fillfactor = 50);
+
+-- Ids are in the order of occurred_at.
+create table notices (
+  id uuid primary key,
+  channel_id uuid not null references channels (id) on delete cascade,
+  task_id uuid,
+  execution_id uuid,
+  occurred_at timestamptz not null,
+  since timestamptz,
+  next_at timestamptz, -- null exactly while dead
+  dead_at timestamptz,
+  claim_token bigint, -- set exactly while claimed
+  node_id uuid,       -- set exactly while claimed
+  attempts integer not null default 0,
+  event text not null,
+  subject text not null,
+  detail text not null,
+  last_error text not null default '',
+  check ((next_at is null) = (dead_at is not null)),
+  check ((claim_token is null) = (node_id is null)),
+  check (claim_token is null or dead_at is null)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+create index notices_listed on notices (channel_id, (dead_at is not null), id);
+create index notices_due on notices (channel_id, next_at, id) where claim_token is null and dead_at is null;
+create index notices_claimed on notices (node_id) where claim_token is not null;
+create index notices_claimed_of_channel on notices (channel_id) where claim_token is not null;
+create index notices_dead on notices (dead_at) where dead_at is not null;
 
 create index audit_entries_listed on audit_entries (organization_id, at, id);
 create index audit_entries_of_action on audit_entries (organization_id, action, at, id);

@@ -7,9 +7,13 @@ namespace punctual::postgres {
 
 // The attempts are ended first, each only while its claim is still this one; what follows derives from those that were. What a
 // client has cancelled ends as that, and has no retry.
-// Rows are locked in the order executions, tasks, queues, caps, each by key. (Who changes a task takes it, its lines and then
-// its waiting executions, which are none of those that are ended here.) Rows are returned for what did not go as wished:
+// Rows are locked in the order executions, tasks, queues, caps, channels, each by key, with the lock that keeps caps from coming
+// and going (caps.cpp) before them. (Who changes a task takes it, its lines and then its waiting executions, which are none of
+// those that are ended here.) Rows are returned for what did not go as wished:
 // (item, outcome).
+//
+// Since when a task had been failing comes back from the update of the tasks: where none had been and nothing has failed, no
+// task has turned, and nobody is told of any.
 const std::string settle_work_function = R"sql(
 create or replace function settle_work(
   s_id uuid[], s_token bigint[], s_status text[], s_started timestamptz[], s_finished timestamptz[], s_code integer[],
@@ -34,7 +38,14 @@ declare
   v_retried bigint[] := '{}';
   v_unfollowed bigint[];
   v_disable record;
+  v_disabled bigint[] := '{}';
+  v_failing_task uuid[];
+  v_failing_since timestamptz[];
+  v_turned bigint[]; -- ends with which a task has begun to fail or has recovered
+  v_turn text[];
+  v_turn_since timestamptz[];
 begin
+  perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
   v_lower := (select lower from leaves order by lower limit 1);
   v_upper := (select upper from leaves order by lower desc limit 1);
   with input as materialized (
@@ -84,7 +95,7 @@ begin
     perform lock_tasks(v_task);
     for v_disable in
       select ended.task_id, d_at[ended.ord] as at, d_actor[ended.ord] as actor, d_action[ended.ord] as action,
-        d_subject[ended.ord] as subject, d_detail[ended.ord] as detail, ended.organization_id, ended.finished
+        d_subject[ended.ord] as subject, d_detail[ended.ord] as detail, ended.organization_id, ended.finished, ended.ord
       from unnest(v_ord, v_task, v_organization, v_finished) as ended (ord, task_id, organization_id, finished)
       where d_at[ended.ord] is not null
       order by ended.finished
@@ -107,6 +118,7 @@ begin
         insert into audit_entries (organization_id, at, actor, action, subject, detail)
         values (v_disable.organization_id, v_disable.at, v_disable.actor, v_disable.action, v_disable.subject,
           v_disable.detail);
+        v_disabled := v_disabled || v_disable.ord;
       end if;
     end loop;
     with retried as (
@@ -148,60 +160,84 @@ begin
     end if;
   end if;
 
-  if cardinality(m_item) > 0 then
-    -- The state of the tasks is read under their locks, and in a statement of its own, so that it is the latest.
-    perform lock_tasks(v_task);
-    with ended as (
-      select ended.*, ended.status <> 'cancelled' and ended.ord <> all (v_retried) as ends_run
-      from unnest(v_ord, v_task, v_organization, v_finished, v_status)
-        as ended (ord, task_id, organization_id, finished, status)
-    ), recovered as (
-      select ord
+  -- failed, ended: of the runs of a task that have ended, the last one first; success: the place of the last that succeeded.
+  with folded_tasks as (
+    update tasks
+    set last_execution_status = case
+        when tasks.last_execution_at > folded.finished then tasks.last_execution_status
+        else folded.status::execution_status
+      end,
+      last_execution_at = greatest(tasks.last_execution_at, folded.finished),
+      failing_before = tasks.failing_since,
+      failing_since = case
+        when folded.failed is null then tasks.failing_since
+        when folded.success is null then coalesce(tasks.failing_since, folded.ended[cardinality(folded.ended)])
+        else folded.ended[folded.success - 1]
+      end,
+      next_run_at = case
+        when tasks.schedule_type = 'cron' then tasks.next_run_at
+        when tasks.deleted_at is null then (
+          select min(waits.scheduled_for)
+          from executions_keep waits
+          where waits.task_id = tasks.id
+            and waits.status = 'pending')
+      end
+    from (
+      select runs.*, array_position(runs.failed, false) as success
       from (
-        select run.ord, run.status,
-          coalesce(lag(run.status <> 'success') over (partition by run.task_id order by run.finished, run.ord),
-            task.failing) as was_failing
-        from ended run
-        join lateral (select failing from tasks where tasks.id = run.task_id limit 1) task on true
-        where run.ends_run) run
-      where run.status = 'success'
-        and run.was_failing
+        select task_id, max(finished) as finished, (array_agg(status order by finished desc, ord desc))[1] as status,
+          array_agg(status <> 'success' order by finished desc, ord desc)
+            filter (where status <> 'cancelled' and ord <> all (v_retried)) as failed,
+          array_agg(finished order by finished desc, ord desc)
+            filter (where status <> 'cancelled' and ord <> all (v_retried)) as ended
+        from unnest(v_task, v_finished, v_status, v_ord) as ended (task_id, finished, status, ord)
+        where task_id is not null
+        group by task_id
+        order by task_id) runs) folded
+    where tasks.id = folded.task_id
+    returning tasks.id, tasks.failing_before
+  )
+  select array_agg(id), array_agg(failing_before)
+  into v_failing_task, v_failing_since
+  from folded_tasks
+  where failing_before is not null;
+
+  if v_failing_task is not null or v_status && array['failed', 'timeout', 'missed'] then
+    with run as (
+      select ended.ord, ended.task_id, ended.finished, ended.status <> 'success' as failed
+      from unnest(v_ord, v_task, v_finished, v_status) as ended (ord, task_id, finished, status)
+      where ended.status <> 'cancelled'
+        and ended.ord <> all (v_retried)
+    ), turn as (
+      select run.*, before.since, coalesce(lag(failed) over in_order, before.since is not null) as was_failing
+      from run
+      left join unnest(v_failing_task, v_failing_since) as before (task_id, since) using (task_id)
+      window in_order as (partition by task_id order by finished, ord)
     )
+    select array_agg(ord), array_agg(case when failed then 'task.failed' else 'task.recovered' end),
+      array_agg(case when not failed then coalesce(began, since) end)
+    into v_turned, v_turn, v_turn_since
+    from (
+      select turn.*,
+        max(finished) filter (where failed and not was_failing) over (partition by task_id order by finished, ord) as began
+      from turn) turned
+    where failed <> was_failing;
+  end if;
+
+  if cardinality(m_item) > 0 then
     insert into outbox (id, organization_id, task_id, execution_id, next_at, final, event, url, content)
     select told.id, ended.organization_id, ended.task_id, s_id[ended.ord], ended.finished, ended.ord <> all (v_retried),
       told.event, told.url, told.content
     from unnest(m_item, m_id, m_event, m_url, m_content) as told (ord, id, event, url, content)
-    join ended on ended.ord = told.ord
+    join unnest(v_ord, v_task, v_organization, v_finished) as ended (ord, task_id, organization_id, finished)
+      on ended.ord = told.ord
+    left join unnest(v_turned, v_turn) as turned (ord, event)
+      on turned.ord = told.ord
+      and turned.event = told.event
     where told.event = 'execution.completed'
-      or (told.event = 'task.failed' and ended.ends_run and ended.status <> 'success')
-      or (told.event = 'task.recovered' and ended.ord in (select ord from recovered))
+      or turned.ord is not null
     on conflict (id) do nothing;
   end if;
-
-  update tasks
-  set last_execution_status = case
-      when tasks.last_execution_at > folded.finished then tasks.last_execution_status
-      else folded.status::execution_status
-    end,
-    last_execution_at = greatest(tasks.last_execution_at, folded.finished),
-    failing = coalesce(folded.failing, tasks.failing),
-    next_run_at = case
-      when tasks.schedule_type = 'cron' then tasks.next_run_at
-      when tasks.deleted_at is null then (
-        select min(waits.scheduled_for)
-        from executions_keep waits
-        where waits.task_id = tasks.id
-          and waits.status = 'pending')
-    end
-  from (
-    select task_id, max(finished) as finished, (array_agg(status order by finished desc, ord desc))[1] as status,
-      (array_agg(status <> 'success' order by finished desc, ord desc)
-        filter (where status <> 'cancelled' and ord <> all (v_retried)))[1] as failing
-    from unnest(v_task, v_finished, v_status, v_ord) as ended (task_id, finished, status, ord)
-    where task_id is not null
-    group by task_id
-    order by task_id) folded
-  where tasks.id = folded.task_id;
 
   if exists (select from unnest(v_queue) queue where queue is not null) then
     -- Whatever their next head is, it is to be looked at.
@@ -210,6 +246,21 @@ begin
   end if;
   if true = any (v_counted) then
     perform free_caps(v_organization, v_counted);
+  end if;
+
+  if v_turned is not null or v_disabled <> '{}' then
+    perform store_notices(array_agg(told.organization_id), array_agg(told.event), array_agg(told.at),
+      array_agg(told.since), array_agg(''::text), array_agg(told.detail), array_agg(told.task_id),
+      array_agg(s_id[told.ord]))
+    from (
+      select ended.*, turned.event, ended.finished as at, turned.since, '' as detail
+      from unnest(v_turned, v_turn, v_turn_since) as turned (ord, event, since)
+      join unnest(v_ord, v_task, v_organization, v_finished) as ended (ord, task_id, organization_id, finished) using (ord)
+      union all
+      select ended.*, 'task.disabled', d_at[ended.ord], null, d_detail[ended.ord]
+      from unnest(v_disabled) as disabled (ord)
+      join unnest(v_ord, v_task, v_organization, v_finished) as ended (ord, task_id, organization_id, finished) using (ord)
+    ) told;
   end if;
 end
 $function$;

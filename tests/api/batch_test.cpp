@@ -67,7 +67,7 @@ TEST_CASE("a batch of items is one task for each") {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const auto spec = server.spec_of(tasks[i]);
     CHECK(spec.body == bodies[i]);
-    CHECK(spec.headers.size() == (i == 0 ? 1 : 2));
+    CHECK(spec.headers == Headers{{"X-A", "b"}});
     CHECK(spec.url == "https://example.com/x");
     CHECK(spec.method == Method::put);
     CHECK(spec.queue == "mail");
@@ -77,6 +77,36 @@ TEST_CASE("a batch of items is one task for each") {
     CHECK(spec.name == "https://example.com/x · 15 Jan, 12:05");
     CHECK(server.executions_of(tasks[i]).at(0).at("id").as_string() == ids(reply, "execution_id")[i]);
   }
+}
+
+TEST_CASE("items and tasks of a batch keep their numbers digit for digit") {
+  RunningApi server;
+  const auto items = ids(post(server, R"({"items":[7],"url":"https://example.com","headers":{"N":1.10},"delay":60,
+    "items":["text, [1.50]", 1e400 ,[1.50, {"a" :-0}], "x" ,12345678901234567890123,{ }]})"),
+                         "task_id");
+  const std::vector<std::string> bodies{
+      "text, [1.50]", "1e400", R"([1.50,{"a":-0}])", "x", "12345678901234567890123", "{}"};
+  REQUIRE(items.size() == bodies.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    CHECK(server.spec_of(items[i]).body == bodies[i]);
+    CHECK(server.spec_of(items[i]).headers == Headers{{"N", "1.10"}});
+  }
+  const auto tasks = ids(post(server, R"({"tasks":[{"url":"https://example.com/[","body":"x"},
+    {"url":"https://example.com","body":[1.10]}, {"url":"https://example.com"},
+    {"url":"https://example.com","headers":{"N":2.20},"body":{"n":3.30}}]})"),
+                         "task_id");
+  REQUIRE(tasks.size() == 4);
+  CHECK(server.spec_of(tasks[0]).body == "x");
+  CHECK(server.spec_of(tasks[1]).body == "[1.10]");
+  CHECK(server.spec_of(tasks[2]).body.empty());
+  CHECK(server.spec_of(tasks[3]).body == R"({"n":3.30})");
+  CHECK(server.spec_of(tasks[3]).headers == Headers{{"N", "2.20"}});
+}
+
+TEST_CASE("a number as an item is as large as a body may be") {
+  RunningApi server;
+  const auto reply = post(server, R"({"url":"https://example.com","items":[1)" + std::string(262144, '0') + "]}");
+  CHECK(reply.detail("items[0]") == "must be less than 256KB");
 }
 
 TEST_CASE("a batch of items takes a time, or none") {
@@ -152,7 +182,7 @@ TEST_CASE("a batch that is none is 400") {
   is_refused(post(server, R"({"tasks":[]})"), "tasks must not be empty");
   is_refused(post(server, R"({"items":[1],"tasks":[{}]})"), "only one of items and tasks can be given");
   is_refused(post(server, R"({"url":"https://example.com","items":[1],"delay":5,"run_at":"2026-02-01T00:00:00Z"})"),
-             "only one of cron, delay and run_at can be given");
+             "only one of cron, delay and run_at can be given, not both delay and run_at");
   CHECK(post(server, R"({"url":"https://example.com","items":[1],"delay":"x"})").error_code() == "invalid_delay");
   CHECK(post(server, R"({"url":"https://example.com","items":[1],"run_at":"x"})").error_code() == "invalid_run_at");
   CHECK(post(server, "[").error_code() == "invalid_json");
@@ -204,7 +234,7 @@ TEST_CASE("what is wrong with tasks of a batch is named with their places, and n
   CHECK(reply.detail("tasks[3]") == "is invalid");
   CHECK(reply.detail("tasks[4].delay") == "delay must be a positive number");
   CHECK(reply.detail("tasks[5].run_at") == "run_at must be a valid ISO 8601 datetime");
-  CHECK(reply.detail("tasks[6]") == "only one of cron, delay and run_at can be given");
+  CHECK(reply.detail("tasks[6]") == "only one of cron, delay and run_at can be given, not both delay and cron");
   CHECK(reply.detail("tasks[7].cron") == "is not a valid cron expression");
   CHECK(reply.detail("tasks[8].run_at") == "must be in the future");
   CHECK(reply.detail("tasks[9].task") == "is not a known field");

@@ -129,7 +129,7 @@ TEST_CASE_METHOD(ExecutionChanges, "failed executions are retried in bulk, the e
   const auto runs_of = [&](const std::string& id) {
     return server.executions_of(text_of(server.execution(id).at("task_id"))).size();
   };
-  const auto first = post("retry", R"({"limit":2})");
+  const auto first = post("retry", R"({"limit":2.0})");
   CHECK(first.status == 202);
   CHECK(first.body == R"({"data":{"retried":2}})");
   CHECK(runs_of(ids[0]) == 2);
@@ -175,6 +175,8 @@ TEST_CASE_METHOD(ExecutionChanges, "what a bulk retry cannot understand is refus
   is_invalid(R"({"since":"yesterday"})", "since", "must be a valid ISO 8601 datetime");
   is_invalid(R"({"limit":0})", "limit", "must be greater than or equal to 1");
   is_invalid(R"({"limit":1001})", "limit", "must be less than or equal to 1000");
+  is_invalid(R"({"limit":18446744073709551616})", "limit", "must be less than or equal to 1000");
+  is_invalid(R"({"limit":-9223372036854775809})", "limit", "must be greater than or equal to 1");
   is_invalid(R"({"limit":1.5})", "limit", "is invalid");
   is_invalid(R"({"limit":"9"})", "limit", "is invalid");
   CHECK(post("retry", "[]").error_code() == "invalid_params");

@@ -64,7 +64,7 @@ TEST_CASE("concurrency and rate of a queue are set, one without the other, and o
   const auto made = put(server, "q", R"({"concurrency":5,"rate":"100/m"})");
   CHECK(made.status == 200);
   CHECK(made.body == R"({"data":{"name":"q","paused":false,"concurrency":5,"rate":"100/m","pending":0,"running":0}})");
-  CHECK(put(server, "q", R"({"concurrency":6})").json().at("data").at("rate") == "100/m");
+  CHECK(put(server, "q", R"({"concurrency":6.0})").json().at("data").at("rate") == "100/m");
   CHECK(put(server, "q", R"({"rate":"1/h"})").json().at("data").at("concurrency") == 6);
   server.restart();
   CHECK(show(server, "q").at("rate") == "1/h");
@@ -92,6 +92,7 @@ TEST_CASE("settings of a queue are checked") {
     CHECK(reply.detail(field) == problem);
   };
   refused(R"({"concurrency":0})", "concurrency", "must be greater than or equal to 1");
+  refused(R"({"concurrency":18446744073709551616})", "concurrency", "must be less than or equal to 100");
   refused(R"({"concurrency":-1})", "concurrency", "must be greater than or equal to 1");
   refused(R"({"concurrency":101})", "concurrency", "must be less than or equal to 100");
   refused(R"({"concurrency":18446744073709551615})", "concurrency", "must be less than or equal to 100");

@@ -101,7 +101,8 @@ void RunningApi::start() {
   transport_.emplace(clock, check_http_target);
   transport_->answer_with(std::nullopt);
   const std::array<Transport*, 1> transports{&*transport_};
-  engine_.emplace(storage(), transports, clock, host, engine_settings_for_test());
+  notifiers_.emplace();
+  engine_.emplace(storage(), transports, *notifiers_, clock, host, engine_settings_for_test());
   engine_->start();
   frontend_.emplace(settings_, host);
   frontend_->start(*engine_);

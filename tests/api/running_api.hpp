@@ -12,6 +12,7 @@
 #include "support/api_keys.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_clock.hpp"
+#include "support/fake_notifiers.hpp"
 #include "support/fake_transport.hpp"
 #include "support/frontend_settings.hpp"
 #include "support/http_client.hpp"
@@ -78,6 +79,7 @@ class RunningApi {
 
   // Of the server that runs now.
   [[nodiscard]] FakeTransport& transport() { return *transport_; }
+  [[nodiscard]] FakeNotifiers& notifiers() { return *notifiers_; }
 
   FakeClock clock;
   TestHost host{clock};
@@ -90,6 +92,7 @@ class RunningApi {
   StoreUnderTest store_;
   std::optional<PluginInstance<Storage>> storage_;
   std::optional<FakeTransport> transport_;
+  std::optional<FakeNotifiers> notifiers_;
   std::optional<TaskEngine> engine_;
   std::optional<HttpFrontend> frontend_;
 };

@@ -67,6 +67,20 @@ TEST_CASE("a repeated sync changes nothing") {
   CHECK(server.task(id) == before);
 }
 
+TEST_CASE("a sync keeps numbers digit for digit, of new tasks and of changed ones") {
+  RunningApi server;
+  const auto body = [](const std::string& numbers) {
+    return body_of({named("plain"), named("a", R"(,"headers":{"N":1.10},"body":[ )" + numbers + "]")});
+  };
+  CHECK(put(server, body("1e400,1.50")).status == 200);
+  const auto id = id_of(server, "a");
+  CHECK(server.spec_of(id).body == "[1e400,1.50]");
+  CHECK(server.spec_of(id).headers == Headers{{"N", "1.10"}});
+  CHECK(put(server, body("1e400, 1.50")).json().at("message") == "No changes");
+  CHECK(put(server, body("18446744073709551616")).json().at("data").at("updated") == texts({"a"}));
+  CHECK(server.spec_of(id).body == "[18446744073709551616]");
+}
+
 TEST_CASE("a sync updates what differs and leaves alone what is not given") {
   RunningApi server;
   (void)put(server, body_of({named("a", R"(,"timeout_ms":5000,"queue":"q")"), named("b"), named("c")}));

@@ -204,20 +204,57 @@ TEST_CASE("one-time tasks take cron-only fields at their defaults") {
       R"({"url":"https://example.com","enabled":true,"timezone":"UTC","misfire":"last","overlap":"allow","schedule_type":"once"})"));
 }
 
-TEST_CASE("an object as body is sent as JSON with its content type") {
+TEST_CASE("an object as body is kept as it was written, without its white space") {
   RunningApi server;
-  const auto spec =
-      created_spec(server, R"({"url":"https://example.com","body":{"a":[1,2.5,-3e2,"x\n\u0001é",null,true],"b":{}}})");
-  CHECK(spec.body == R"({"a":[1,2.5,-300.0,"x\n\u0001é",null,true],"b":{}})");
-  CHECK(spec.headers == Headers{{"Content-Type", "application/json"}});
+  const auto spec = created_spec(server,
+                                 "{\"url\":\"https://example.com\",\"body\":\n{ \"a\": [1,\t2.5, -3e2, \"x\\n "
+                                 "\\u0001é\", null, true],\r\n\"b\": {} }}");
+  CHECK(spec.body == R"({"a":[1,2.5,-3e2,"x\n \u0001é",null,true],"b":{}})");
 }
 
-TEST_CASE("a content type of the task's own stays with a JSON body") {
+TEST_CASE("numbers are given on digit for digit") {
   RunningApi server;
-  const auto spec = created_spec(
-      server, R"({"url":"https://example.com","body":[1],"headers":{"content-type":"application/x+json"}})");
-  CHECK(spec.body == "[1]");
-  CHECK(spec.headers == Headers{{"content-type", "application/x+json"}});
+  const std::string numbers = "[1e400,-1E-400,1.10,0.1000000000000000055511151231257827,18446744073709551616,-0,1e+2]";
+  CHECK(created_spec(server, R"({"url":"https://example.com","body":)" + numbers + "}").body == numbers);
+  CHECK(created_spec(server, R"({"task":{"url":"https://example.com","body":)" + numbers + "}}").body == numbers);
+  CHECK(created_spec(server, R"({"body":[1],"url":"https://example.com","b\u006fdy":)" + numbers + "}").body ==
+        numbers);
+  const auto id = server.create(R"({"url":"https://example.com","delay":60})");
+  CHECK(server.patch(id, R"({"task":{"body":)" + numbers + "}}").status == 200);
+  CHECK(text_of(server.task(id).at("body")) == numbers);
+}
+
+TEST_CASE("numbers and booleans in headers become the text they were written as") {
+  RunningApi server;
+  const auto headers =
+      R"({"A":1.10,"B":12345678901234567890123,"C":true,"D":false,"E":"5","F":1,"F":-1e400,"\u0047":7})";
+  const Headers wanted{
+      {"A", "1.10"}, {"B", "12345678901234567890123"}, {"C", "true"}, {"D", "false"}, {"E", "5"}, {"F", "-1e400"},
+      {"G", "7"}};
+  for (const std::string begin :
+       {R"({"url":"https://example.com","headers":)", R"({"task":{"url":"https://example.com","headers":)"}) {
+    CHECK(created_spec(server, begin + headers + (begin.starts_with(R"({"task")") ? "}}" : "}")).headers == wanted);
+  }
+}
+
+TEST_CASE("a body is sent with the content type it has, unless the task names one") {
+  RunningApi server;
+  const auto sent = [&](const std::string& fields) {
+    const auto id = server.create(R"({"url":"https://example.com",)" + fields + "}");
+    server.run(id);
+    CHECK(server.spec_of(id).headers.size() == (fields.find("headers") == std::string::npos ? 0 : 1));
+    std::string types;
+    const auto headers = server.transport().started().back().headers;
+    for (const auto& [name, value] : headers) {
+      if (name == "Content-Type" || name == "content-type") types += value + ";";
+    }
+    return types;
+  };
+  CHECK(sent(R"("body":{"a":1e400})") == "application/json;");
+  CHECK(sent(R"("body":[1])") == "application/json;");
+  CHECK(sent(R"("body":"{\"a\":1}")") == "application/json;");
+  CHECK(sent(R"("body":"plain")") == "text/plain;");
+  CHECK(sent(R"("body":[1],"headers":{"content-type":"application/x+json"})") == "application/x+json;");
 }
 
 TEST_CASE("the largest values are accepted") {
@@ -234,6 +271,17 @@ TEST_CASE("the largest values are accepted") {
                           {"expected_body_pattern", std::string(4096, 'p')},
                           {"headers", boost::json::object{{"X-Long", std::string(16384 - 6, 'h')}}}});
   CHECK(server.client().post("/api/v1/tasks", body).status == 202);
+}
+
+TEST_CASE("whole numbers may be written with a fraction of nothing") {
+  RunningApi server;
+  const auto spec = created_spec(server, R"({"url":"https://example.com","timeout_ms":300000.0,"retry_attempts":10.0,
+    "retry_delay":30.0,"retry_max_delay":1e2,"delay":60.0})");
+  CHECK(spec.timeout == milliseconds{300000});
+  CHECK(spec.retry_attempts == 10);
+  CHECK(spec.retry_delay == seconds{30});
+  CHECK(spec.retry_max_delay == seconds{100});
+  CHECK(spec.scheduled_at == server.clock.now() + seconds{60});
 }
 
 TEST_CASE("the last of two equal keys counts") {

@@ -100,11 +100,17 @@ TEST_CASE("bad values of a one-time task's fields are refused in the contract's 
       {"timeout_ms", "-99999999999", "must be greater than or equal to 1000"},
       {"timeout_ms", "300001", "must be less than or equal to 300000"},
       {"timeout_ms", "18446744073709551615", "must be less than or equal to 300000"},
-      {"timeout_ms", "30000.0", "is invalid"},
-      {"timeout_ms", "1e4", "is invalid"},
+      {"timeout_ms", "18446744073709551616", "must be less than or equal to 300000"},
+      {"timeout_ms", "1e400", "must be less than or equal to 300000"},
+      {"timeout_ms", "-9223372036854775809", "must be greater than or equal to 1000"},
+      {"timeout_ms", "999.0", "must be greater than or equal to 1000"},
+      {"timeout_ms", "30000.5", "is invalid"},
+      {"timeout_ms", "1e-4", "is invalid"},
       {"timeout_ms", R"("30000")", "is invalid"},
       {"retry_attempts", "-1", "must be greater than or equal to 0"},
       {"retry_attempts", "11", "must be less than or equal to 10"},
+      {"retry_attempts", "99999999999999999999", "must be less than or equal to 10"},
+      {"retry_attempts", "-99999999999999999999", "must be greater than or equal to 0"},
       {"retry_attempts", "1.5", "is invalid"},
       {"retry_attempts", "true", "is invalid"},
       {"retry_delay", "0", positive},
@@ -112,10 +118,12 @@ TEST_CASE("bad values of a one-time task's fields are refused in the contract's 
       {"retry_delay", R"("0s")", positive},
       {"retry_delay", R"("")", "is invalid"},
       {"retry_delay", R"("5 minutes")", "is invalid"},
+      {"retry_delay", "-9223372036854775809", positive},
       {"retry_delay", "1.5", "is invalid"},
       {"retry_delay", R"("367d")", "must be less than or equal to 31622400"},
       {"retry_max_delay", "[]", "is invalid"},
       {"expires_in", "31622401", "must be less than or equal to 31622400"},
+      {"expires_in", "18446744073709551616", "must be less than or equal to 31622400"},
       {"expected_status_codes", "200", "is invalid"},
       {"expected_status_codes", R"("2xx")", codes},
       {"expected_status_codes", R"("200,")", codes},
@@ -176,6 +184,21 @@ TEST_CASE("bad values of a cron task's fields are refused in the contract's word
   }
 }
 
+TEST_CASE("a bad expression and a bad zone are told together") {
+  RunningApi server;
+  const auto task = [&](const std::string& fields) {
+    return server.client().post("/api/v1/tasks", R"({"url":"https://example.com",)" + fields + "}");
+  };
+  const auto both = task(R"("cron":"x","timezone":"y")");
+  CHECK(both.detail("cron") == "is not a valid cron expression");
+  CHECK(both.detail("timezone") == "is not a known time zone");
+  const auto no_text = task(R"("timezone":"y","cron_expression":5)");
+  CHECK(no_text.detail("cron_expression") == "is invalid");
+  CHECK(no_text.detail("timezone") == "is not a known time zone");
+  const auto expression = task(R"("cron":"x","timezone":"Europe/Berlin")");
+  CHECK(expression.json().at("error").at("details").as_object().size() == 1);
+}
+
 TEST_CASE("more than 64 headers are refused") {
   RunningApi server;
   boost::json::object headers;
@@ -229,6 +252,11 @@ TEST_CASE("a bad delay is refused with 400 in the contract's words") {
       {"{}", type},
       {"31622401", days},
       {"18446744073709551615", days},
+      {"18446744073709551616", days},
+      {"1e400", days},
+      {"-9223372036854775809", "delay must be a positive number"},
+      {"0.0", "delay must be a positive number"},
+      {"-1e400", "delay must be a positive number"},
       {R"("367d")", days},
       {R"("99999999999999999999999999d")", days},
   };
@@ -250,12 +278,15 @@ TEST_CASE("a bad run_at is refused with 400") {
 
 TEST_CASE("more than one time for a task is refused with 400") {
   RunningApi server;
-  for (const std::string times :
-       {R"("cron":"@daily","delay":"5m")", R"("cron":"@daily","run_at":"2026-02-01T00:00:00Z")",
-        R"("delay":5,"run_at":"2026-02-01T00:00:00Z")", R"("cron":"@daily","cron_expression":"@daily")",
-        R"("run_at":"2026-02-01T00:00:00Z","scheduled_at":"2026-02-01T00:00:00Z")"}) {
+  for (const auto& [times, both] : std::vector<std::pair<std::string, std::string>>{
+           {R"("cron":"@daily","delay":"5m")", "cron and delay"},
+           {R"("run_at":"2026-02-01T00:00:00Z","cron":"@daily")", "run_at and cron"},
+           {R"("delay":5,"run_at":"2026-02-01T00:00:00Z")", "delay and run_at"},
+           {R"("delay":5,"scheduled_at":"2026-02-01T00:00:00Z","cron":"@daily")", "delay and scheduled_at"},
+           {R"("cron":"@daily","cron_expression":"@daily")", "cron and cron_expression"},
+           {R"("run_at":"2026-02-01T00:00:00Z","scheduled_at":"2026-02-01T00:00:00Z")", "run_at and scheduled_at"}}) {
     check_400(server.client(), R"({"url":"https://example.com",)" + times + "}", "invalid_params",
-              "only one of cron, delay and run_at can be given");
+              "only one of cron, delay and run_at can be given, not both " + both);
   }
 }
 

@@ -191,6 +191,14 @@ TEST_CASE("there is nothing after the year 9999") {
   CHECK_FALSE(schedule("* * * * *", "America/New_York").next(Time::max()));
 }
 
+TEST_CASE("the first day of the first year is followed by its second") {
+  check({
+      {"@daily", "UTC", "0001-01-01T00:00:00Z", {"0001-01-02T00:00:00Z", "0001-01-03T00:00:00Z"}},
+      {"@daily", "UTC", "0000-12-31T23:59:59Z", {"0001-01-01T00:00:00Z"}},
+      {"@hourly", "UTC", "0001-01-01T00:00:00Z", {"0001-01-01T01:00:00Z", "0001-01-01T02:00:00Z"}},
+  });
+}
+
 TEST_CASE("the search may begin at the earliest instant there is") {
   const auto found = schedule("0 0 1 1 *", "America/New_York").next(Time::min());
   REQUIRE(found);

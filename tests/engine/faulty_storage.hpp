@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "punctual/channels.hpp"
 #include "punctual/errors.hpp"
 #include "punctual/storage.hpp"
 #include "punctual/task_groups.hpp"
@@ -44,9 +45,59 @@ class FaultyOutbox final : public Outbox {
   std::atomic<int> lost_claim_answers_{0};
 };
 
+// Channels as FaultyStorage is a storage.
+class FaultyChannels final : public Channels {
+ public:
+  explicit FaultyChannels(Channels& real) : real_(real) {}
+
+  void fail_settle(int times) { settle_failures_ = times; }
+  // The next claims are stored, but whoever claims is not told.
+  void lose_claim_answers(int times) { lost_claim_answers_ = times; }
+
+  std::vector<Channel> list(OrganizationId organization) override { return real_.list(organization); }
+  std::optional<Channel> find(OrganizationId organization, ChannelId id) override {
+    return real_.find(organization, id);
+  }
+  ChannelWriteOutcome create(const ChannelWrite& write, const Channel& channel) override {
+    return real_.create(write, channel);
+  }
+  ChannelWriteOutcome update(const ChannelWrite& write, const Channel& channel, Time version) override {
+    return real_.update(write, channel, version);
+  }
+  ChannelWriteOutcome remove(const ChannelWrite& write, ChannelId id) override { return real_.remove(write, id); }
+  Page<NoticeRecord> list_notices(const NoticeQuery& query) override { return real_.list_notices(query); }
+  ChannelWriteOutcome revive(const ChannelWrite& write, ChannelId id,
+                             const std::function<StoredReply(std::size_t)>& reply) override {
+    return real_.revive(write, id, reply);
+  }
+  NoticeClaims claim(const NoticeRequest& request) override {
+    auto claims = real_.claim(request);
+    if (!claims.claimed.empty() && lost_claim_answers_ > 0 && lost_claim_answers_-- > 0) {
+      throw Timeout("told to lose the answer");
+    }
+    return claims;
+  }
+  void settle(std::span<const NoticeResult> results) override {
+    if (settle_failures_ > 0 && settle_failures_-- > 0) throw Unavailable("told to fail");
+    real_.settle(results);
+  }
+  void release(std::span<const NoticeClaim> claims) override { real_.release(claims); }
+  std::vector<NoticeClaim> held(NodeId node) override { return real_.held(node); }
+  Sizes sizes(std::size_t limit) override { return real_.sizes(limit); }
+  std::size_t expire(Time before, std::size_t limit) override { return real_.expire(before, limit); }
+  std::vector<StalledQueue> note_stalled_queues(Time now, seconds patience) override {
+    return real_.note_stalled_queues(now, patience);
+  }
+
+ private:
+  Channels& real_;
+  std::atomic<int> settle_failures_{0};
+  std::atomic<int> lost_claim_answers_{0};
+};
+
 class FaultyStorage final : public Storage, private WorkStore, private TaskGroups, private Leases {
  public:
-  explicit FaultyStorage(Storage& real) : real_(real), outbox_(real.outbox()) {}
+  explicit FaultyStorage(Storage& real) : real_(real), outbox_(real.outbox()), channels_(real.channels()) {}
 
   void fail_settle(int times) { settle_failures_ = times; }
   void fail_insert(int times) { insert_failures_ = times; }
@@ -63,6 +114,7 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   void lose_lease() { lose_lease_ = true; }
 
   FaultyOutbox& faulty_outbox() { return outbox_; }
+  FaultyChannels& faulty_channels() { return channels_; }
 
   WorkStore& work() noexcept override { return *this; }
   Outbox& outbox() noexcept override { return outbox_; }
@@ -78,7 +130,7 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   Quotas& quotas() noexcept override { return real_.quotas(); }
   Maintenance& maintenance() noexcept override { return real_.maintenance(); }
   HostStates& hosts() noexcept override { return real_.hosts(); }
-  Channels& channels() noexcept override { return real_.channels(); }
+  Channels& channels() noexcept override { return channels_; }
 
  private:
   std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {
@@ -123,6 +175,7 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
 
   Storage& real_;
   FaultyOutbox outbox_;
+  FaultyChannels channels_;
   std::atomic<int> settle_failures_{0};
   std::atomic<int> insert_failures_{0};
   std::atomic<int> lost_answers_{0};

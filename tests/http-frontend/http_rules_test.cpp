@@ -92,6 +92,18 @@ TEST_CASE("a client that takes no JSON gets 406") {
   CHECK(status("application/xml") == 406);
 }
 
+TEST_CASE("what a client takes may stand on several lines") {
+  RunningFrontend server;
+  const auto status = [&](const std::string& first, const std::string& second) {
+    return server.client().get("/api/v1/tasks", {{"Accept", first}, {"accept", second}}).status;
+  };
+  CHECK(status("text/html", "application/json") == 200);
+  CHECK(status("text/html", "*/*;q=0.1") == 200);
+  CHECK(status("*/*", "application/json;q=0") == 406);
+  CHECK(status("text/html", "application/xml") == 406);
+  CHECK(status("", "text/html") == 406);
+}
+
 TEST_CASE("a body without any length is 411 where one is required") {
   RunningFrontend server;
   auto connection = server.connect();
@@ -213,7 +225,20 @@ TEST_CASE("origins that are configured may call the API") {
 
 TEST_CASE("every reply has a date and a length") {
   RunningFrontend server;
-  const auto reply = server.client("").request("OPTIONS", "/health");
-  CHECK(reply.header("Content-Length") == "0");
+  const auto reply = server.client("").get("/nowhere");
+  CHECK(reply.header("Content-Length") == std::to_string(reply.body.size()));
   CHECK(reply.header("Date")->ends_with(" GMT"));
+}
+
+TEST_CASE("a reply without content tells no length, and the connection goes on") {
+  RunningFrontend server;
+  auto connection = server.connect();
+  for (int i = 0; i < 2; ++i) {
+    const auto reply = connection.request("OPTIONS", "/api/v1/tasks");
+    CHECK(reply.status == 204);
+    CHECK_FALSE(reply.header("Content-Length"));
+    CHECK_FALSE(reply.header("Connection"));
+    CHECK(reply.header("Date"));
+  }
+  CHECK(connection.request("GET", "/health").status == 200);
 }

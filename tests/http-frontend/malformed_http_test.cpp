@@ -124,22 +124,27 @@ TEST_CASE("a client that ends its side after its request still gets the reply") 
   CHECK(connection.read().status == 200);
 }
 
-TEST_CASE("a head that comes too slowly is 408") {
+TEST_CASE("a head that comes too slowly is 400, and the connection ends") {
   RunningFrontend server({{"http.header_timeout", "150ms"}});
   auto connection = server.connect();
   connection.send("GET /health HTTP/1.1\r\n");
   for (int i = 0; i < 50 && !connection.readable_within(milliseconds{20}); ++i) connection.send("A: b\r\n");
   const auto reply = connection.read();
-  CHECK(reply.status == 408);
+  CHECK(reply.status == 400);
   CHECK(reply.error_code() == "bad_request");
+  CHECK(reply.header("Connection") == "close");
 }
 
-TEST_CASE("a body that comes too slowly is 408") {
+TEST_CASE("a body that comes too slowly is 400, and the connection ends") {
   RunningFrontend server({{"http.body_timeout", "150ms"}});
   auto connection = server.connect();
   connection.send(signed_head("POST /api/v1/tasks", "Content-Length: 1000\r\n"));
   for (int i = 0; i < 50 && !connection.readable_within(milliseconds{20}); ++i) connection.send(" ");
-  CHECK(connection.read().status == 408);
+  const auto reply = connection.read();
+  CHECK(reply.status == 400);
+  CHECK(reply.error_code() == "bad_request");
+  CHECK(reply.error_message() == "Request was not received in time");
+  CHECK(reply.header("Connection") == "close");
 }
 
 TEST_CASE("empty lines before a request and bare line feeds are taken") {

@@ -71,18 +71,65 @@ TEST_CASE("the OpenAPI document describes every route and every field") {
   }
 }
 
+TEST_CASE("the OpenAPI document says which query parameters are required") {
+  RunningFrontend server;
+  const auto paths = server.client("").get("/api/v1/openapi").json().at("paths");
+  const auto required = [&](const std::string& path, const char* method) {
+    std::vector<std::string> out;
+    for (const auto& parameter : paths.at(path).at(method).at("parameters").as_array()) {
+      if (parameter.at("in") == "query" && parameter.at("required").as_bool()) {
+        out.emplace_back(parameter.at("name").as_string());
+      }
+    }
+    return out;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(required("/api/v1/cron/preview", "get") == Names{"expression"});
+  CHECK(required("/api/v1/tasks", "delete") == Names{"queue"});
+  CHECK(required("/api/v1/tasks", "get").empty());
+}
+
 TEST_CASE("every reference of the OpenAPI document has its target") {
   RunningFrontend server;
   const auto text = server.client("").get("/api/v1/openapi").body;
   const auto api = boost::json::parse(text);
-  const auto& schemas = api.at("components").at("schemas").as_object();
-  const std::string mark = "\"#/components/schemas/";
-  std::size_t found = 0;
-  for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1), ++found) {
-    const auto begin = at + mark.size();
-    CHECK(schemas.contains(text.substr(begin, text.find('"', begin) - begin)));
+  for (const std::string kind : {"schemas", "responses"}) {
+    const auto& targets = api.at("components").at(kind).as_object();
+    const std::string mark = "\"#/components/" + kind + "/";
+    std::size_t found = 0;
+    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1), ++found) {
+      const auto begin = at + mark.size();
+      CHECK(targets.contains(text.substr(begin, text.find('"', begin) - begin)));
+    }
+    CHECK(found > 10);
   }
-  CHECK(found > 10);
+}
+
+TEST_CASE("the OpenAPI document names the codes of errors and where they come") {
+  RunningFrontend server;
+  const auto api = server.client("").get("/api/v1/openapi").json();
+  const auto& error = api.at("components").at("schemas").at("Error").at("properties").at("error");
+  CHECK(boost::json::serialize(error.at("properties").at("code").at("enum")) ==
+        R"(["bad_request","invalid_json","invalid_params","invalid_delay","invalid_run_at","unauthorized","not_found",)"
+        R"("method_not_allowed","not_acceptable","conflict","length_required","payload_too_large",)"
+        R"("unsupported_media_type","validation_error","limit_exceeded","idempotency_key_reused","rate_limited",)"
+        R"("internal","service_unavailable"])");
+  CHECK(api.at("components").at("responses").at("422").at("description") ==
+        "validation_error, limit_exceeded, idempotency_key_reused");
+  const auto statuses = [&](const char* path, const char* method) {
+    std::string out;
+    for (const auto& [status, reply] : api.at("paths").at(path).at(method).at("responses").as_object()) {
+      out += std::string(status) + " ";
+    }
+    return out;
+  };
+  CHECK(statuses("/api/v1/tasks", "get") == "200 400 401 406 429 503 default ");
+  CHECK(statuses("/api/v1/tasks", "post") == "201 202 400 401 406 409 411 413 415 422 429 503 default ");
+  CHECK(statuses("/api/v1/tasks/{id}", "get") == "200 401 404 406 429 503 default ");
+  CHECK(statuses("/api/v1/tasks/{id}", "delete") == "204 400 401 404 406 409 413 415 422 429 503 default ");
+  CHECK(statuses("/api/v1/executions", "get") == "200 400 401 404 406 429 503 default ");
+  CHECK(statuses("/api/v1/cron/preview", "get") == "200 400 401 406 422 429 503 default ");
+  CHECK(statuses("/ready", "get") == "200 503 406 default ");
 }
 
 TEST_CASE("the docs page needs nothing from elsewhere") {

@@ -91,6 +91,30 @@ TEST_CASE("with an allowed range, names are left to what they resolve to") {
   CHECK(check("http://192.168.0.1/", rules) == Verdict::refused);
 }
 
+TEST_CASE("names of this machine are left to what they resolve to where a range has a loopback address in it") {
+  const char* url = GENERATE("http://localhost/", "http://a.localhost/", "http://ip6-localhost/",
+                             "http://ip6-loopback/", "http://localhost.localdomain/");
+  INFO(url);
+  for (const char* range : {"10.0.0.0/8", "126.0.0.0/8", "fd00::/8", "::2"}) {
+    const std::vector<std::string> allowed{range};
+    CHECK(check(url, AddressRules(false, allowed)) == Verdict::refused);
+  }
+  for (const char* range : {"127.0.0.0/8", "127.0.0.1", "127.3.0.0/16", "0.0.0.0/0", "::1", "::/0"}) {
+    const std::vector<std::string> allowed{"10.0.0.0/8", range};
+    CHECK(check(url, AddressRules(false, allowed)) == Verdict::fine);
+  }
+}
+
+TEST_CASE("no allowed range opens the names of metadata services") {
+  const char* url = GENERATE("http://metadata/", "http://metadata.google.internal/computeMetadata/v1/",
+                             "http://METADATA.google.internal./", "http://metadata.goog/", "http://instance-data/",
+                             "http://instance-data.ec2.internal/");
+  INFO(url);
+  const std::vector<std::string> allowed{"0.0.0.0/0", "::/0"};
+  CHECK(check(url, AddressRules(false, allowed)) == Verdict::refused);
+  CHECK(check(url, AddressRules(true)) == Verdict::fine);
+}
+
 TEST_CASE("hosts are compared without case, dots at the end and brackets") {
   CHECK(Target::parse("http://EXAMPLE.com.:80/")->host() == "example.com");
   CHECK(Target::parse("http://[::1]/")->host() == "::1");

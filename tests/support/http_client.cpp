@@ -126,7 +126,7 @@ HttpReply HttpConnection::read(bool to_head) {
     reply.headers.emplace_back(head.substr(at, colon - at), head.substr(colon + 2, end - colon - 2));
     at = end + 2;
   }
-  if (reply.status < 200) return reply;
+  if (reply.status < 200 || reply.status == 204) return reply;
   const auto length = reply.header("Content-Length");
   if (!length) throw std::runtime_error("reply without Content-Length: " + head);
   const auto size = to_head ? 0 : static_cast<std::size_t>(std::stoull(*length));

@@ -12,7 +12,7 @@ namespace {
 
 using Lookup = cctz::time_zone::civil_lookup;
 
-constexpr Time first_instant{std::chrono::sys_days{std::chrono::year{1} / 1 / 2}};
+constexpr Time before_first_instant = Time{std::chrono::sys_days{std::chrono::year{1} / 1 / 1}} - microseconds{1};
 constexpr Time last_instant = Time{std::chrono::sys_days{std::chrono::year{10000} / 1 / 1}} - microseconds{1};
 
 LocalMinute to_local(const cctz::civil_second& time) {
@@ -42,7 +42,7 @@ std::variant<CronSchedule, ScheduleProblem> CronSchedule::make(std::string_view 
 
 std::optional<Time> CronSchedule::next(Time after) const {
   if (after >= last_instant) return std::nullopt;
-  after = std::max(after, first_instant);
+  after = std::max(after, before_first_instant);
   const auto here = zone_->lookup(std::chrono::floor<cctz::seconds>(after)).cs;
   const auto found = search(to_local(here) + std::chrono::minutes{1}, after);
   if (!expression_.follows_elapsed_time()) return found;

@@ -267,3 +267,83 @@ TEST_CASE_METHOD(StorageFixture,
   CHECK(site.database().postgres()->value(
             "select deadlocks from pg_stat_database where datname = current_database()") == "0");
 }
+
+namespace {
+
+// What is stored of an organisation as running.
+struct RunningNow : StorageFixture {
+  [[nodiscard]] std::size_t running_of(OrganizationId organization) {
+    ExecutionQuery query{organization, at(9s), 1000};
+    query.status = ExecutionStatus::running;
+    return tasks().list_executions(query).items.size();
+  }
+
+  // Stores work, claimed where that is allowed, and ends what is claimed, some of it by giving it back.
+  void serve(WorkStore& store, int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<NewWork> batch;
+      for (int i = 0; i < 6; ++i) {
+        batch.push_back(once(acme, at(1s), i == 5 ? std::optional<std::string>("line") : std::nullopt));
+        if (i != 5) batch.back().claim = next_token();
+      }
+      std::vector<ClaimRef> returned;
+      std::vector<Settlement> results;
+      const auto outcomes = store.insert(node, batch);
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (outcomes[i].claimed) returned.push_back({batch[i].execution->id, *batch[i].claim});
+      }
+      for (const Claimed& one : store.claim(claim_request(at(9s), 8)).claimed) {
+        results.push_back(settlement(one, ExecutionStatus::success, at(9s)));
+      }
+      store.release(returned);
+      for (const auto outcome : store.settle(results)) wrong += outcome != SettleOutcome::settled;
+    }
+  }
+
+  std::atomic<int> wrong{0};
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(RunningNow,
+                 "a cap comes and goes beside claims and results: no circle, never exceeded, its count true") {
+  constexpr std::size_t cap = 4;
+  const auto operators = open_another();
+  Directory& directory = operators->directory();
+  std::atomic<int> serving{3};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&] {
+      serve(work(), 60);
+      --serving;
+    });
+  }
+  int over = 0;
+  int set = 0;
+  while (serving > 0) {
+    over += !directory.set_max_concurrent(acme, static_cast<int>(cap));
+    // What ran before runs on, and nothing is added to it.
+    std::size_t before = running_of(acme);
+    for (int look = 0; look < 5; ++look) {
+      const std::size_t now = running_of(acme);
+      if (now > std::max(cap, before)) ++over;
+      before = now;
+    }
+    ++set;
+    if (serving > 0) over += !directory.set_max_concurrent(acme, std::nullopt);
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(set > 3);
+  CHECK(over == 0);
+  CHECK(wrong == 0);
+  REQUIRE(directory.set_max_concurrent(acme, static_cast<int>(cap)));
+  for (int i = 0; i < 2; ++i) (void)work().claim(claim_request(at(9s), 3));
+  auto& database = *site.database().postgres();
+  const auto count = [&](const std::string& condition) {
+    return database.value("select count(*) from punctual.executions where status = 'running'" + condition);
+  };
+  CHECK(database.value("select used from punctual.caps") == count(" and counted"));
+  CHECK(count("") == count(" and counted"));
+  close();  // a session reports what it has counted when it ends, at the latest
+  CHECK(database.value("select deadlocks from pg_stat_database where datname = current_database()") == "0");
+}

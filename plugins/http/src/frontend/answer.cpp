@@ -27,8 +27,6 @@ std::string_view reason_of(int status) {
       return "Method Not Allowed";
     case 406:
       return "Not Acceptable";
-    case 408:
-      return "Request Timeout";
     case 409:
       return "Conflict";
     case 411:
@@ -70,6 +68,9 @@ std::string_view date_now() {
   }
   return {text, size};
 }
+
+// RFC 9110, 8.6: replies that never have a body say nothing of its length.
+bool has_length(int status) { return status >= 200 && status != 204 && status != 304; }
 
 void append_number(std::string& out, std::size_t value) {
   char digits[24];
@@ -120,8 +121,10 @@ std::string reply_head(const Answer& answer, ReplyStyle style) {
     out += "\r\nContent-Type: ";
     out += answer.content_type;
   }
-  out += "\r\nContent-Length: ";
-  append_number(out, answer.body.size());
+  if (has_length(answer.status)) {
+    out += "\r\nContent-Length: ";
+    append_number(out, answer.body.size());
+  }
   for (const auto& [name, value] : answer.headers) {
     out += "\r\n";
     out += name;

@@ -35,7 +35,7 @@ struct ReplyStyle {
 };
 
 // Status line and header fields with the empty line at the end, RFC 9112. Content-Length is that of the body, also where the
-// body is not sent (HEAD).
+// body is not sent (HEAD); there is none with a status that has no body (204).
 [[nodiscard]] std::string reply_head(const Answer& answer, ReplyStyle style);
 
 }  // namespace punctual

@@ -8,33 +8,26 @@ namespace punctual {
 
 namespace {
 
-struct CodeEntry {
-  ErrorCode code;
-  int status;
-  std::string_view name;
-};
-
 constexpr std::array codes{
-    CodeEntry{ErrorCode::bad_request, 400, "bad_request"},
-    CodeEntry{ErrorCode::invalid_json, 400, "invalid_json"},
-    CodeEntry{ErrorCode::invalid_params, 400, "invalid_params"},
-    CodeEntry{ErrorCode::invalid_delay, 400, "invalid_delay"},
-    CodeEntry{ErrorCode::invalid_run_at, 400, "invalid_run_at"},
-    CodeEntry{ErrorCode::unauthorized, 401, "unauthorized"},
-    CodeEntry{ErrorCode::not_found, 404, "not_found"},
-    CodeEntry{ErrorCode::method_not_allowed, 405, "method_not_allowed"},
-    CodeEntry{ErrorCode::not_acceptable, 406, "not_acceptable"},
-    CodeEntry{ErrorCode::request_timeout, 408, "bad_request"},
-    CodeEntry{ErrorCode::conflict, 409, "conflict"},
-    CodeEntry{ErrorCode::length_required, 411, "length_required"},
-    CodeEntry{ErrorCode::payload_too_large, 413, "payload_too_large"},
-    CodeEntry{ErrorCode::unsupported_media_type, 415, "unsupported_media_type"},
-    CodeEntry{ErrorCode::validation_error, 422, "validation_error"},
-    CodeEntry{ErrorCode::limit_exceeded, 422, "limit_exceeded"},
-    CodeEntry{ErrorCode::idempotency_key_reused, 422, "idempotency_key_reused"},
-    CodeEntry{ErrorCode::rate_limited, 429, "rate_limited"},
-    CodeEntry{ErrorCode::internal, 500, "internal"},
-    CodeEntry{ErrorCode::service_unavailable, 503, "service_unavailable"},
+    ErrorCodeEntry{ErrorCode::bad_request, 400, "bad_request"},
+    ErrorCodeEntry{ErrorCode::invalid_json, 400, "invalid_json"},
+    ErrorCodeEntry{ErrorCode::invalid_params, 400, "invalid_params"},
+    ErrorCodeEntry{ErrorCode::invalid_delay, 400, "invalid_delay"},
+    ErrorCodeEntry{ErrorCode::invalid_run_at, 400, "invalid_run_at"},
+    ErrorCodeEntry{ErrorCode::unauthorized, 401, "unauthorized"},
+    ErrorCodeEntry{ErrorCode::not_found, 404, "not_found"},
+    ErrorCodeEntry{ErrorCode::method_not_allowed, 405, "method_not_allowed"},
+    ErrorCodeEntry{ErrorCode::not_acceptable, 406, "not_acceptable"},
+    ErrorCodeEntry{ErrorCode::conflict, 409, "conflict"},
+    ErrorCodeEntry{ErrorCode::length_required, 411, "length_required"},
+    ErrorCodeEntry{ErrorCode::payload_too_large, 413, "payload_too_large"},
+    ErrorCodeEntry{ErrorCode::unsupported_media_type, 415, "unsupported_media_type"},
+    ErrorCodeEntry{ErrorCode::validation_error, 422, "validation_error"},
+    ErrorCodeEntry{ErrorCode::limit_exceeded, 422, "limit_exceeded"},
+    ErrorCodeEntry{ErrorCode::idempotency_key_reused, 422, "idempotency_key_reused"},
+    ErrorCodeEntry{ErrorCode::rate_limited, 429, "rate_limited"},
+    ErrorCodeEntry{ErrorCode::internal, 500, "internal"},
+    ErrorCodeEntry{ErrorCode::service_unavailable, 503, "service_unavailable"},
 };
 
 constexpr bool in_order() {
@@ -46,6 +39,8 @@ constexpr bool in_order() {
 static_assert(in_order(), "an entry for each code, in the order of the enumerators");
 
 }  // namespace
+
+std::span<const ErrorCodeEntry> error_codes() { return codes; }
 
 int status_of(ErrorCode code) { return codes[static_cast<std::size_t>(code)].status; }
 

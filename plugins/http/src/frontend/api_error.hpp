@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,7 +24,6 @@ enum class ErrorCode : std::uint8_t {
   not_found,
   method_not_allowed,
   not_acceptable,
-  request_timeout,  // told to the client as bad_request
   conflict,
   length_required,
   payload_too_large,
@@ -36,6 +35,14 @@ enum class ErrorCode : std::uint8_t {
   internal,
   service_unavailable,
 };
+
+struct ErrorCodeEntry {
+  ErrorCode code;
+  int status;
+  std::string_view name;
+};
+// All of them, by ascending status.
+[[nodiscard]] std::span<const ErrorCodeEntry> error_codes();
 
 [[nodiscard]] int status_of(ErrorCode code);
 [[nodiscard]] std::string_view name_of(ErrorCode code);

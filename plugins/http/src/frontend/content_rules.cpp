@@ -59,7 +59,7 @@ void check_content(const RequestHead& head, const Route& route, std::string_view
   if (looked_at && !type.empty() && !is_json_type(type)) {
     throw ApiError(ErrorCode::unsupported_media_type, "Content-Type must be application/json");
   }
-  if (route.format == ReplyFormat::json && !accepts_json(head.field("accept"))) {
+  if (route.format == ReplyFormat::json && !accepts_json(head.list("accept"))) {
     throw ApiError(ErrorCode::not_acceptable, "Only application/json can be answered");
   }
 }

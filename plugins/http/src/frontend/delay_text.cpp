@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "frontend/field_checks.hpp"
+
 namespace punctual {
 
 namespace {
@@ -44,10 +46,10 @@ DelayReading read_text(std::string_view text) {
 
 DelayReading read_delay(const boost::json::value& value) {
   if (value.is_string()) return read_text(value.get_string());
-  if (value.is_uint64()) return {DelayProblem::too_long};  // Boost keeps as unsigned only what int64 cannot hold
-  if (!value.is_int64()) return {DelayProblem::wrong_type};
-  if (value.get_int64() <= 0) return {DelayProblem::not_positive};
-  return within_limit(value.get_int64());
+  const auto count = whole_number(value);
+  if (!count) return {DelayProblem::wrong_type};
+  if (*count <= 0) return {DelayProblem::not_positive};
+  return within_limit(*count);
 }
 
 std::string_view message_of(DelayProblem problem) {

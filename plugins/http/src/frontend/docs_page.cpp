@@ -70,7 +70,8 @@ const draw = (api) => {
         box.appendChild(table(["Field", "Type", ""], fields(schema.$ref ? api.components.schemas[shape(schema)] : schema)));
       }
       box.appendChild(element("h4", "Replies"));
-      box.appendChild(table(["Status", "", ""], Object.entries(route.responses).map(([status, reply]) => {
+      box.appendChild(table(["Status", "", ""], Object.entries(route.responses).map(([status, given]) => {
+        const reply = given.$ref ? api.components.responses[shape(given)] : given;
         const content = Object.values(reply.content || {})[0];
         return [status, reply.description || "", content ? shape(content.schema) : ""];
       })));

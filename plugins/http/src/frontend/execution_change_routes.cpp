@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "frontend/execution_json.hpp"
+#include "frontend/field_checks.hpp"
 #include "frontend/routes.hpp"
 #include "frontend/task_input.hpp"
 
@@ -101,12 +102,11 @@ class RetryFilterReading {
   }
 
   void read_limit(const boost::json::value& value) {
-    boost::json::error_code problem;
-    const auto number = value.is_number() ? value.to_number<std::int64_t>(problem) : 0;
-    if (!value.is_number() || problem) return refuse("limit", invalid);
-    if (number < 1) return refuse("limit", "must be greater than or equal to 1");
-    if (number > max_limit) return refuse("limit", "must be less than or equal to 1000");
-    limit_ = static_cast<std::size_t>(number);
+    const auto number = whole_number(value);
+    if (!number) return refuse("limit", invalid);
+    if (*number < 1) return refuse("limit", "must be greater than or equal to 1");
+    if (*number > max_limit) return refuse("limit", "must be less than or equal to 1000");
+    limit_ = static_cast<std::size_t>(*number);
   }
 
   RetryFilter filter_;

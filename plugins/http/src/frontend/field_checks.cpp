@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
+#include <map>
 
-#include "frontend/json_text.hpp"
+#include "frontend/json_source.hpp"
 #include "frontend/request_head.hpp"
 
 namespace punctual {
@@ -27,6 +30,16 @@ bool is_refused(std::string_view name) {
                      [&](auto prefix) { return same_text(name.substr(0, prefix.size()), prefix); });
 }
 
+// The members of an object as they were written, by key.
+using Texts = std::map<std::string, std::string_view>;
+
+Texts texts_of(std::string_view object) {
+  Texts texts;
+  JsonMembers members(object);
+  while (const auto member = members.next()) texts[decoded_key(member->key)] = member->value;
+  return texts;
+}
+
 bool is_header_value(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
@@ -47,6 +60,19 @@ std::string_view trim_space(std::string_view text) {
   return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
+std::optional<std::int64_t> whole_number(const boost::json::value& value) {
+  using Limits = std::numeric_limits<std::int64_t>;
+  constexpr double beyond = 9223372036854775808.0;  // 2^63
+  if (value.is_int64()) return value.get_int64();
+  if (value.is_uint64()) return Limits::max();  // Boost keeps as unsigned only what int64 cannot hold
+  if (!value.is_double()) return std::nullopt;
+  const double number = value.get_double();
+  if (number >= beyond) return Limits::max();
+  if (number < -beyond) return Limits::min();
+  if (std::trunc(number) != number) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
 std::optional<std::string> read_status_codes(std::string_view text) {
   std::string out;
   while (true) {
@@ -63,8 +89,13 @@ std::optional<std::string> read_status_codes(std::string_view text) {
   }
 }
 
-std::optional<Headers> read_headers(const boost::json::object& object) {
+bool has_numbers(const boost::json::object& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const auto& member) { return member.value().is_number(); });
+}
+
+std::optional<Headers> read_headers(const boost::json::object& object, std::string_view source) {
   if (object.size() > max_headers) return std::nullopt;
+  const auto texts = has_numbers(object) ? texts_of(source) : Texts{};
   Headers out;
   out.reserve(object.size());
   std::size_t bytes = 0;
@@ -73,8 +104,10 @@ std::optional<Headers> read_headers(const boost::json::object& object) {
     std::string value;
     if (member.value().is_string()) {
       value = member.value().get_string();
-    } else if (member.value().is_number() || member.value().is_bool()) {
-      append_json(value, member.value());
+    } else if (member.value().is_number()) {
+      value = texts.at(std::string(name));
+    } else if (member.value().is_bool()) {
+      value = member.value().get_bool() ? "true" : "false";
     } else {
       return std::nullopt;
     }

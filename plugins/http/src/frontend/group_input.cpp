@@ -8,7 +8,7 @@
 
 #include "frontend/api_error.hpp"
 #include "frontend/field_checks.hpp"
-#include "frontend/json_text.hpp"
+#include "frontend/json_source.hpp"
 #include "frontend/task_fields.hpp"
 #include "frontend/task_input.hpp"
 
@@ -89,7 +89,7 @@ bool is_shared(std::string_view key) {
 }
 
 // What all tasks of the batch have in common.
-NewTask read_shared(const object& fields, const Engine& engine, Invalid::Fields& problems) {
+NewTask read_shared(const object& fields, std::string_view source, const Engine& engine, Invalid::Fields& problems) {
   object shared(fields.storage());
   for (const auto& member : fields) {
     if (is_shared(member.key())) {
@@ -99,34 +99,30 @@ NewTask read_shared(const object& fields, const Engine& engine, Invalid::Fields&
     }
   }
   try {
-    return read_new_task(shared, engine);
+    return read_new_task(shared, source, engine);
   } catch (const Invalid& problem) {
     problems.insert(problem.fields().begin(), problem.fields().end());
     return {};
   }
 }
 
-// Text is the body as it is, anything else is sent as JSON.
-void read_item(const value& item, FieldReading& reading) {
-  if (item.is_string() || item.is_structured()) {
-    find_task_field("body")->read(item, reading);
-  } else {
-    append_json(reading.spec.body, item);
-    reading.body_is_json = true;
-  }
-  name_content_type(reading);
-}
-
-std::vector<NewTask> read_items(const object& fields, const value* given, const Engine& engine) {
+std::vector<NewTask> read_items(const object& fields, std::string_view source, const value* given,
+                                const Engine& engine) {
   const array& items = list_of(given, "items");
   if (is_blank(fields.if_contains("url"))) throw ApiError(ErrorCode::invalid_params, "url is required");
   Invalid::Fields problems;
-  const NewTask shared = read_shared(fields, engine, problems);
+  const NewTask shared = read_shared(fields, source, engine, problems);
   std::vector<NewTask> tasks(items.size(), shared);
+  ElementSources sources(source, "items");
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto place = place_of("items", i);
     FieldReading reading{.engine = engine, .spec = tasks[i].spec, .problems = problems, .creating = true, .key = place};
-    read_item(items[i], reading);
+    // Text is the body as it is, anything else is sent as JSON.
+    if (items[i].is_string()) {
+      find_task_field("body")->read(items[i], reading);
+    } else {
+      read_json_body(sources.at(i), reading);
+    }
   }
   if (!problems.empty()) throw Invalid(std::move(problems));
   return tasks;
@@ -134,7 +130,8 @@ std::vector<NewTask> read_items(const object& fields, const value* given, const 
 
 // ---- A batch of whole tasks.
 
-std::vector<NewTask> read_tasks(const object& fields, const value* given, const Engine& engine) {
+std::vector<NewTask> read_tasks(const object& fields, std::string_view source, const value* given,
+                                const Engine& engine) {
   const array& items = list_of(given, "tasks");
   Invalid::Fields problems;
   for (const auto& member : fields) {
@@ -142,13 +139,16 @@ std::vector<NewTask> read_tasks(const object& fields, const value* given, const 
   }
   std::vector<NewTask> tasks;
   tasks.reserve(items.size());
+  ElementSources sources(source, "tasks");
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto place = place_of("tasks", i);
-    if (!items[i].is_object()) {
+    const auto* task = items[i].if_object();
+    if (task == nullptr) {
       add(problems, place, invalid);
       continue;
     }
-    read_at(place, problems, [&] { tasks.push_back(read_new_task(items[i].get_object(), engine)); });
+    const auto text = needs_source(*task) ? sources.at(i) : std::string_view{};
+    read_at(place, problems, [&] { tasks.push_back(read_new_task(*task, text, engine)); });
   }
   if (!problems.empty()) throw Invalid(std::move(problems));
   return tasks;
@@ -183,26 +183,33 @@ class SyncReading {
  public:
   SyncReading(const Engine& engine, Invalid::Fields& problems) : engine_(engine), problems_(problems) {}
 
-  void read(const value& given) {
+  // `sources`: of the elements of `given`.
+  void read(const value& given, ElementSources sources) {
     const auto* items = given.if_array();
     if (items == nullptr) return add(problems_, "tasks", invalid);
     if (items->size() > max_tasks) {
       return add(problems_, "tasks", "must not exceed " + std::to_string(max_tasks) + " elements");
     }
-    for (std::size_t i = 0; i < items->size(); ++i) read_task((*items)[i], place_of("tasks", i));
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      const auto place = place_of("tasks", i);
+      const auto* fields = (*items)[i].if_object();
+      if (fields == nullptr) {
+        add(problems_, place, invalid);
+      } else {
+        read_task(*fields, needs_source(*fields) ? sources.at(i) : std::string_view{}, place);
+      }
+    }
   }
 
   [[nodiscard]] std::vector<SyncTask> take() { return std::move(tasks_); }
 
  private:
-  void read_task(const value& item, const std::string& place) {
-    const auto* fields = item.if_object();
-    if (fields == nullptr) return add(problems_, place, invalid);
+  void read_task(const object& fields, std::string_view source, const std::string& place) {
     read_at(place, problems_, [&] {
-      auto name = read_cron_task(*fields, nullptr, engine_).name;
+      auto name = read_cron_task(fields, source, nullptr, engine_).name;
       if (!names_.insert(name).second) throw Invalid("name", "has already been taken");
-      tasks_.push_back({std::move(name), [fields, &engine = engine_](const TaskSpec* present) {
-                          return read_cron_task(*fields, present, engine);
+      tasks_.push_back({std::move(name), [&fields, source, &engine = engine_](const TaskSpec* present) {
+                          return read_cron_task(fields, source, present, engine);
                         }});
     });
   }
@@ -215,16 +222,16 @@ class SyncReading {
 
 }  // namespace
 
-std::vector<NewTask> read_batch(const object& fields, const Engine& engine) {
+std::vector<NewTask> read_batch(const object& fields, std::string_view source, const Engine& engine) {
   const auto* tasks = fields.if_contains("tasks");
   const auto* items = fields.if_contains("items");
   if (tasks != nullptr && items != nullptr) {
     throw ApiError(ErrorCode::invalid_params, "only one of items and tasks can be given");
   }
-  return tasks != nullptr ? read_tasks(fields, tasks, engine) : read_items(fields, items, engine);
+  return tasks != nullptr ? read_tasks(fields, source, tasks, engine) : read_items(fields, source, items, engine);
 }
 
-TaskSync read_sync(const object& fields, const Engine& engine) {
+TaskSync read_sync(const object& fields, std::string_view source, const Engine& engine) {
   const auto* tasks = given_list(fields, "tasks");
   const auto* monitors = given_list(fields, "monitors");
   const auto* endpoints = given_list(fields, "endpoints");
@@ -242,7 +249,7 @@ TaskSync read_sync(const object& fields, const Engine& engine) {
   refuse_unbuilt(monitors, "monitors", problems);
   refuse_unbuilt(endpoints, "endpoints", problems);
   SyncReading reading(engine, problems);
-  if (tasks != nullptr) reading.read(*tasks);
+  if (tasks != nullptr) reading.read(*tasks, {source, "tasks"});
   if (!problems.empty()) throw Invalid(std::move(problems));
   sync.tasks = reading.take();
   return sync;

@@ -3,16 +3,20 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <string_view>
 #include <vector>
 
 #include "punctual/engine.hpp"
 
 namespace punctual {
 
-// The tasks of a batch, in order. Throws ApiError (400) or Invalid with everything that is wrong.
-[[nodiscard]] std::vector<NewTask> read_batch(const boost::json::object& fields, const Engine& engine);
+// Both take an object and its text.
 
-// The tasks of a sync. The result borrows `fields` and `engine`. Throws like read_batch.
-[[nodiscard]] TaskSync read_sync(const boost::json::object& fields, const Engine& engine);
+// The tasks of a batch, in order. Throws ApiError (400) or Invalid with everything that is wrong.
+[[nodiscard]] std::vector<NewTask> read_batch(const boost::json::object& fields, std::string_view source,
+                                              const Engine& engine);
+
+// The tasks of a sync. The result borrows `fields`, `source` and `engine`. Throws like read_batch.
+[[nodiscard]] TaskSync read_sync(const boost::json::object& fields, std::string_view source, const Engine& engine);
 
 }  // namespace punctual

@@ -82,13 +82,13 @@ StoredReply sync_reply(const SyncedTasks& synced) {
 Answer create_batch(const Call& call) {
   boost::json::monotonic_resource memory;
   const auto fields = read_object(call.body, &memory);
-  return answer_of(call.engine.create_tasks(call.request(), read_batch(fields, call.engine), batch_reply));
+  return answer_of(call.engine.create_tasks(call.request(), read_batch(fields, call.body, call.engine), batch_reply));
 }
 
 Answer sync_tasks(const Call& call) {
   boost::json::monotonic_resource memory;
   const auto fields = read_object(call.body, &memory);
-  return answer_of(call.engine.sync_tasks(call.request(), read_sync(fields, call.engine), sync_reply));
+  return answer_of(call.engine.sync_tasks(call.request(), read_sync(fields, call.body, call.engine), sync_reply));
 }
 
 }  // namespace punctual

@@ -41,12 +41,6 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
-template <class T>
-std::string_view digits_of(char (&buffer)[32], T value) {
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  return {buffer, static_cast<std::size_t>(end - buffer)};
-}
-
 }  // namespace
 
 void JsonText::separate() {
@@ -82,8 +76,9 @@ JsonText& JsonText::string(std::string_view text) {
 }
 
 JsonText& JsonText::number(std::int64_t value) {
-  char buffer[32];
-  return raw(digits_of(buffer, value));
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return raw({digits, static_cast<std::size_t>(end - digits)});
 }
 
 JsonText& JsonText::boolean(bool value) { return raw(value ? "true" : "false"); }
@@ -102,55 +97,6 @@ JsonText& JsonText::raw(std::string_view json) {
   separate();
   out_ += json;
   return *this;
-}
-
-void append_json(std::string& out, const boost::json::value& value) {
-  char buffer[32];
-  switch (value.kind()) {
-    case boost::json::kind::null:
-      out += "null";
-      return;
-    case boost::json::kind::bool_:
-      out += value.get_bool() ? "true" : "false";
-      return;
-    case boost::json::kind::int64:
-      out += digits_of(buffer, value.get_int64());
-      return;
-    case boost::json::kind::uint64:
-      out += digits_of(buffer, value.get_uint64());
-      return;
-    case boost::json::kind::double_: {
-      const auto digits = digits_of(buffer, value.get_double());
-      out += digits;
-      if (digits.find_first_of(".e") == std::string_view::npos) out += ".0";
-      return;
-    }
-    case boost::json::kind::string:
-      append_quoted(out, value.get_string());
-      return;
-    case boost::json::kind::array: {
-      char before = '[';
-      for (const auto& item : value.get_array()) {
-        out += before;
-        append_json(out, item);
-        before = ',';
-      }
-      out += before == '[' ? "[]" : "]";
-      return;
-    }
-    case boost::json::kind::object: {
-      char before = '{';
-      for (const auto& member : value.get_object()) {
-        out += before;
-        append_quoted(out, member.key());
-        out += ':';
-        append_json(out, member.value());
-        before = ',';
-      }
-      out += before == '{' ? "{}" : "}";
-      return;
-    }
-  }
 }
 
 }  // namespace punctual

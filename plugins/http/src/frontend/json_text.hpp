@@ -1,7 +1,6 @@
 // Writes JSON straight into a string: what every reply is made with. One writer belongs to one thread.
 #pragma once
 
-#include <boost/json.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,8 +44,5 @@ class JsonText {
   std::string& out_;
   bool comma_ = false;  // a value stands before the next one
 };
-
-// `value` as compact JSON. Unlike Boost's own serializer, numbers with decimals come out as people write them ("1.5").
-void append_json(std::string& out, const boost::json::value& value);
 
 }  // namespace punctual

@@ -1,11 +1,13 @@
 #include "frontend/openapi.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
+#include "frontend/api_error.hpp"
 #include "frontend/audit_json.hpp"
 #include "frontend/channel_json.hpp"
 #include "frontend/execution_json.hpp"
-#include "frontend/json_text.hpp"
 #include "frontend/queue_json.hpp"
 #include "frontend/routes.hpp"
 #include "frontend/task_fields.hpp"
@@ -98,10 +100,16 @@ object sync_report_schema() {
 }
 
 object error_schema() {
-  return schema_of(R"({"type":"object","required":["error"],"properties":{"error":{"type":"object",
-    "required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},
-    "details":{"type":"object","additionalProperties":{"type":"array","items":{"type":"string"}}}}}}})")
-      .as_object();
+  auto schema = schema_of(R"({"type":"object","required":["code","message"],"properties":{
+    "code":{"type":"string"},"message":{"type":"string"},
+    "details":{"type":"object","description":"With validation_error: what is wrong, by field",
+      "additionalProperties":{"type":"array","items":{"type":"string"}}}}})");
+  array names;
+  for (const auto& entry : error_codes()) names.emplace_back(entry.name);
+  schema.at("properties").at("code").as_object()["enum"] = std::move(names);
+  object whole = shape({{"error", std::move(schema)}});
+  whole["required"] = array{"error"};
+  return whole;
 }
 
 object schemas() {
@@ -138,9 +146,44 @@ object schemas() {
 
 object json_content(value schema) { return {{"application/json", object{{"schema", std::move(schema)}}}}; }
 
+object error_response(std::string_view description) {
+  return {{"description", description}, {"content", json_content(reference("Error"))}};
+}
+
+// One for each status that errors have, described by its codes.
+object error_responses() {
+  std::map<int, std::string> descriptions;
+  for (const auto& entry : error_codes()) {
+    auto& text = descriptions[entry.status];
+    if (!text.empty()) text += ", ";
+    text += entry.name;
+  }
+  object out;
+  for (const auto& [status, text] : descriptions) out[std::to_string(status)] = error_response(text);
+  return out;
+}
+
+// What errors a route can answer with by its kind. Its own are in its replies.
+std::set<int> error_statuses(const Route& route) {
+  std::set<int> out;
+  if (route.access == Access::key) out.insert(401);
+  if (route.access != Access::probe) out.insert({429, 503});
+  if (route.format == ReplyFormat::json) out.insert(406);
+  if (!route.query.empty()) out.insert(400);
+  if (route.path.find(':') != std::string_view::npos) out.insert(404);
+  if (route.method != "GET") out.insert({400, 409, 413, 415, 422});
+  if (route.body == BodyRule::required) out.insert(411);
+  return out;
+}
+
 object responses_of(const Route& route) {
   object out;
+  auto errors = error_statuses(route);
   for (const auto& reply : route.replies) {
+    if (reply.status >= 400 && reply.schema.empty()) {
+      errors.insert(reply.status);
+      continue;
+    }
     object response{{"description", reply.status < 300 ? "Done" : "Not now"}};
     if (!reply.schema.empty() && route.format == ReplyFormat::json) {
       response["content"] = json_content(schema_of(reply.schema));
@@ -149,7 +192,11 @@ object responses_of(const Route& route) {
     }
     out[std::to_string(reply.status)] = std::move(response);
   }
-  out["default"] = object{{"description", "An error"}, {"content", json_content(reference("Error"))}};
+  for (const int status : errors) {
+    const auto name = std::to_string(status);
+    out[name] = object{{"$ref", "#/components/responses/" + name}};
+  }
+  out["default"] = error_response("Another error");
   return out;
 }
 
@@ -177,6 +224,7 @@ void add_route(object& paths, const Route& route) {
   for (const auto& parameter : route.query) {
     parameters.push_back(object{{"name", parameter.name},
                                 {"in", "query"},
+                                {"required", parameter.required},
                                 {"schema", schema_of(parameter.schema)},
                                 {"description", parameter.description}});
   }
@@ -213,10 +261,9 @@ std::string openapi_document() {
       {"security", array{object{{"key", array{}}}}},
       {"paths", std::move(paths)},
       {"components", object{{"schemas", schemas()},
+                            {"responses", error_responses()},
                             {"securitySchemes", object{{"key", object{{"type", "http"}, {"scheme", "bearer"}}}}}}}};
-  std::string out;
-  append_json(out, document);
-  return out;
+  return boost::json::serialize(document);
 }
 
 }  // namespace punctual

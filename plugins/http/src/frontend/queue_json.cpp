@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "frontend/field_checks.hpp"
 #include "punctual/errors.hpp"
 
 namespace punctual {
@@ -30,12 +31,11 @@ constexpr const char* invalid = "is invalid";
 std::string read_concurrency(const boost::json::value& given, QueueChange& change) {
   const auto bound = [](const char* words, int number) { return words + std::to_string(number); };
   if (given.is_null()) return "can't be blank";
-  if (given.is_uint64() || (given.is_int64() && given.get_int64() > max_queue_concurrency)) {
-    return bound("must be less than or equal to ", max_queue_concurrency);
-  }
-  if (!given.is_int64()) return invalid;
-  if (given.get_int64() < 1) return bound("must be greater than or equal to ", 1);
-  change.concurrency = static_cast<int>(given.get_int64());
+  const auto number = whole_number(given);
+  if (!number) return invalid;
+  if (*number > max_queue_concurrency) return bound("must be less than or equal to ", max_queue_concurrency);
+  if (*number < 1) return bound("must be greater than or equal to ", 1);
+  change.concurrency = static_cast<int>(*number);
   return {};
 }
 

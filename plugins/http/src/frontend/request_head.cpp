@@ -1,7 +1,6 @@
 #include "frontend/request_head.hpp"
 
 #include <algorithm>
-#include <string>
 
 #include "frontend/api_error.hpp"
 
@@ -140,6 +139,16 @@ std::string_view RequestHead::field(std::string_view name) const {
     if (same_text(entry.name, name)) return entry.value;
   }
   return {};
+}
+
+std::string RequestHead::list(std::string_view name) const {
+  std::string out;
+  for (const auto& entry : fields) {
+    if (entry.value.empty() || !same_text(entry.name, name)) continue;
+    if (!out.empty()) out += ", ";
+    out += entry.value;
+  }
+  return out;
 }
 
 std::size_t RequestHead::count(std::string_view name) const {

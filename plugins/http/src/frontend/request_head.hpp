@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct RequestHead {
 
   // The first field of this name, compared without case; "" when there is none.
   [[nodiscard]] std::string_view field(std::string_view name) const;
+  // The values of all fields of this name as one list (RFC 9110, 5.3); "" when there is none.
+  [[nodiscard]] std::string list(std::string_view name) const;
   [[nodiscard]] std::size_t count(std::string_view name) const;
   [[nodiscard]] bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };

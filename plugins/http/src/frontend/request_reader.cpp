@@ -18,6 +18,8 @@ SteadyTime within(milliseconds limit) { return std::chrono::steady_clock::now() 
 
 [[noreturn]] void refuse(std::string text) { throw ApiError(ErrorCode::bad_request, std::move(text), true); }
 
+[[noreturn]] void too_late() { refuse("Request was not received in time"); }
+
 [[noreturn]] void too_large() { throw ApiError(ErrorCode::payload_too_large, "Request body is too large", false); }
 
 }  // namespace
@@ -46,7 +48,7 @@ std::optional<std::size_t> RequestReader::receive(std::optional<SteadyTime> dead
 
 bool RequestReader::fill(SteadyTime deadline) {
   const auto got = receive(deadline);
-  if (!got) throw ApiError(ErrorCode::request_timeout, "Request was not received in time", true);
+  if (!got) too_late();
   return *got > 0;
 }
 
@@ -118,7 +120,7 @@ void RequestReader::take_into_body(std::size_t count, SteadyTime deadline) {
     body_.resize(at + step);
     const auto got = socket_->receive(body_.data() + at, step, deadline);
     body_.resize(at + got.value_or(0));
-    if (!got) throw ApiError(ErrorCode::request_timeout, "Request was not received in time", true);
+    if (!got) too_late();
     if (*got == 0) refuse("Request ended too early");
     at += *got;
     count -= *got;

@@ -40,7 +40,8 @@ class RequestReader {
   [[nodiscard]] const RequestHead& head() const { return head_; }
 
   // The body of the present request, read now unless it has been; valid until the next read_head. Asks for it with "100
-  // Continue" where the client waits for that. Throws ApiError payload_too_large, bad_request or request_timeout.
+  // Continue" where the client waits for that. Throws ApiError payload_too_large, or bad_request, also where
+  // it does not come in time.
   [[nodiscard]] std::string_view read_body();
 
   // After the reply: whether what is left of the body can be dropped so that the next request can be read. False: there is too
@@ -59,7 +60,7 @@ class RequestReader {
 
   // How many bytes came; 0: the client has ended; nullopt: nothing has come by the deadline, or yet, without one.
   std::optional<std::size_t> receive(std::optional<SteadyTime> deadline);
-  bool fill(SteadyTime deadline);  // false: ended; throws request_timeout
+  bool fill(SteadyTime deadline);  // false: ended; throws when nothing has come
   [[nodiscard]] bool buffered() const { return begin_ < input_.size(); }
   void skip_blank_lines();
   void read_sized(SteadyTime deadline);

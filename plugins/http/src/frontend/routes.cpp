@@ -10,9 +10,9 @@ constexpr QueryParameter limit{"limit", R"({"type":"integer","minimum":1,"maximu
                                "Rows of a page; out of range is brought to the nearest end"};
 constexpr QueryParameter offset{"offset", R"({"type":"integer","minimum":0,"default":0})", "Rows to leave out"};
 constexpr QueryParameter cursor{"cursor", R"({"type":"string"})", "next_cursor of the page before; offset is 0 then"};
-constexpr QueryParameter status{
-    "status", R"({"type":"string","enum":["pending","running","success","failed","timeout","missed","cancelled"]})",
-    "Only with this status"};
+constexpr std::string_view status_schema =
+    R"({"type":"string","enum":["pending","running","success","failed","timeout","missed","cancelled"]})";
+constexpr QueryParameter status{"status", status_schema, "Only with this status"};
 
 constexpr std::array task_filters{
     limit,
@@ -20,7 +20,8 @@ constexpr std::array task_filters{
     cursor,
     QueryParameter{"queue", R"({"type":"string"})", "Only of this queue; \"none\": only without a queue"},
     QueryParameter{"schedule_type", R"({"type":"string","enum":["once","cron"]})", "Only of this kind"},
-    status,
+    QueryParameter{"status", status_schema,
+                   "Only tasks whose last execution ended so; pending: only tasks that were never executed"},
     QueryParameter{"q", R"({"type":"string"})", "Only names that begin with this text"}};
 
 constexpr QueryParameter since{"since", R"({"type":"string","format":"date-time"})", "scheduled_for at or after"};
@@ -47,10 +48,10 @@ constexpr std::array audit_filters{
     QueryParameter{"since", R"({"type":"string","format":"date-time"})", "At or after this instant"},
     QueryParameter{"until", R"({"type":"string","format":"date-time"})", "Before this instant"}};
 
-constexpr std::array queue_to_delete{QueryParameter{"queue", R"({"type":"string"})", "The queue; required"}};
+constexpr std::array queue_to_delete{QueryParameter{"queue", R"({"type":"string"})", "The queue", true}};
 
 constexpr std::array preview_parameters{
-    QueryParameter{"expression", R"({"type":"string"})", "Five fields or a macro; required"},
+    QueryParameter{"expression", R"({"type":"string"})", "Five fields or a macro", true},
     QueryParameter{"timezone", R"({"type":"string","default":"UTC"})", "IANA name"},
     QueryParameter{"from", R"({"type":"string","format":"date-time"})", "Instants strictly after this; default now"},
     QueryParameter{"count", R"({"type":"integer","minimum":1,"maximum":100,"default":5})", "How many"}};
@@ -121,7 +122,8 @@ constexpr std::array pause_reply{ReplyNote{200, R"({"type":"object","properties"
       "data":{"type":"object","properties":{"name":{"type":"string"},"paused":{"type":"boolean"}}},
       "message":{"type":"string"}}})"}};
 constexpr std::array task_page{ReplyNote{200, R"({"$ref":"#/components/schemas/TaskPage"})"}};
-constexpr std::array execution_page{ReplyNote{200, R"({"$ref":"#/components/schemas/ExecutionPage"})"}};
+constexpr std::array execution_page{ReplyNote{200, R"({"$ref":"#/components/schemas/ExecutionPage"})"},
+                                    ReplyNote{404, ""}};
 constexpr std::array execution_reply{
     ReplyNote{200, R"({"type":"object","properties":{"data":{"$ref":"#/components/schemas/ExecutionDetail"}}})"}};
 constexpr std::string_view execution_data =
@@ -171,7 +173,8 @@ constexpr std::array audit_page{ReplyNote{200, R"({"$ref":"#/components/schemas/
 constexpr std::array preview_reply{
     ReplyNote{200, R"({"type":"object","properties":{"data":{"type":"object","properties":{
       "expression":{"type":"string"},"timezone":{"type":"string"},
-      "next":{"type":"array","items":{"type":"string","format":"date-time"}}}}}})"}};
+      "next":{"type":"array","items":{"type":"string","format":"date-time"}}}}}})"},
+    ReplyNote{422, ""}};
 constexpr std::string_view health_schema = R"({"type":"object","properties":{
       "status":{"type":"string"},"database":{"type":"string","enum":["connected","disconnected"]}}})";
 constexpr std::array health_reply{ReplyNote{200, health_schema}};

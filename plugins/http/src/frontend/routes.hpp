@@ -65,11 +65,12 @@ struct QueryParameter {
   std::string_view name;
   std::string_view schema;  // JSON Schema
   std::string_view description;
+  bool required = false;
 };
 
 struct ReplyNote {
   int status = 0;
-  std::string_view schema;  // JSON Schema of the body; "" for none
+  std::string_view schema;  // JSON Schema of the body; "" for none, and for the shape that all errors have
 };
 
 struct Route {

@@ -92,7 +92,7 @@ void Server::end_late(ConnectionPtr connection) {
   if (connection->awaits != Connection::Awaits::rest_of_head) return;
   metrics_.malformed.add();
   doorman_.turn_away(connection->socket,
-                     last_reply(error_answer(ErrorCode::request_timeout, "Request was not received in time")));
+                     last_reply(error_answer(ErrorCode::bad_request, "Request was not received in time")));
 }
 
 void Server::enqueue(ConnectionPtr connection) {

@@ -6,7 +6,7 @@
 #include "frontend/api_error.hpp"
 #include "frontend/delay_text.hpp"
 #include "frontend/field_checks.hpp"
-#include "frontend/json_text.hpp"
+#include "frontend/json_source.hpp"
 
 namespace punctual {
 
@@ -108,14 +108,15 @@ void clear_member(TaskSpec& spec) {
 // nullopt: refused already.
 std::optional<std::int64_t> integer_within(const value& given, std::int64_t least, std::int64_t most,
                                            FieldReading& reading) {
-  if (given.is_uint64() || (given.is_int64() && given.get_int64() > most)) {
-    reading.refuse("must be less than or equal to " + std::to_string(most));
-  } else if (!given.is_int64()) {
+  const auto number = whole_number(given);
+  if (!number) {
     reading.refuse(invalid);
-  } else if (given.get_int64() < least) {
+  } else if (*number > most) {
+    reading.refuse("must be less than or equal to " + std::to_string(most));
+  } else if (*number < least) {
     reading.refuse("must be greater than or equal to " + std::to_string(least));
   } else {
-    return given.get_int64();
+    return number;
   }
   return std::nullopt;
 }
@@ -134,23 +135,27 @@ void read_name(const value& given, FieldReading& reading) {
 }
 
 void read_task_headers(const value& given, FieldReading& reading) {
-  auto headers = given.is_object() ? read_headers(given.get_object()) : std::nullopt;
+  const auto* object = given.if_object();
+  if (object == nullptr) return reading.refuse(invalid);
+  const auto source = has_numbers(*object) ? member_source(reading.source, reading.key) : std::string_view{};
+  auto headers = read_headers(*object, source);
   if (!headers) return reading.refuse(invalid);
   reading.spec.headers = std::move(*headers);
 }
 
-void read_body(const value& given, FieldReading& reading) {
-  std::string body;
-  if (given.is_string()) {
-    body = given.get_string();
-  } else if (given.is_object() || given.is_array()) {
-    append_json(body, given);
-    reading.body_is_json = true;
-  } else {
-    return reading.refuse(invalid);
-  }
+void keep_body(std::string body, FieldReading& reading) {
   if (body.size() > max_body) return reading.refuse("must be less than 256KB");
   reading.spec.body = std::move(body);
+}
+
+void read_body(const value& given, FieldReading& reading) {
+  if (given.is_string()) {
+    keep_body(std::string(given.get_string()), reading);
+  } else if (given.is_structured()) {
+    read_json_body(member_source(reading.source, reading.key), reading);
+  } else {
+    reading.refuse(invalid);
+  }
 }
 
 void read_cron(const value& given, FieldReading& reading) {
@@ -255,9 +260,9 @@ constexpr std::array table{
               both, initial, read_name_of<Method, &TaskSpec::method>, nullptr, "POST by default, GET for cron tasks"},
     TaskField{"headers", "",
               R"({"type":["object","null"],"additionalProperties":{"type":["string","number","boolean"]}})", "{}", both,
-              clears, read_task_headers, clear_member<&TaskSpec::headers>, "At most 64, together at most 16 KiB"},
+              clears, read_task_headers, clear_member<&TaskSpec::headers>, "At most 64, together at most 16 KiB; numbers become the text they are written as"},
     TaskField{"body", "", R"({"type":["string","object","array","null"]})", R"("")", both, clears, read_body,
-              clear_member<&TaskSpec::body>, "At most 262144 bytes; an object or array is sent as JSON"},
+              clear_member<&TaskSpec::body>, "At most 262144 bytes; an object or array is sent as JSON, as it is written"},
     TaskField{"cron", "cron_expression", R"({"type":["string","null"]})", "null", FieldScope::cron, initial, read_cron,
               nullptr, "Five fields or a macro; makes it a cron task"},
     TaskField{"timezone", "", R"({"type":"string"})", R"("UTC")", FieldScope::cron, initial, read_timezone, nullptr,
@@ -309,6 +314,19 @@ constexpr std::array<std::string_view, 6> read_only{
     "id", "next_run_at", "last_execution_at", "last_execution_status", "inserted_at", "updated_at"};
 
 }  // namespace
+
+bool needs_source(const boost::json::object& fields) {
+  const auto* body = fields.if_contains("body");
+  const auto* headers = fields.if_contains("headers");
+  return (body != nullptr && body->is_structured()) ||
+         (headers != nullptr && headers->is_object() && has_numbers(headers->get_object()));
+}
+
+void read_json_body(std::string_view source, FieldReading& reading) {
+  std::string body;
+  append_compact(body, source);
+  keep_body(std::move(body), reading);
+}
 
 std::span<const TaskField> task_fields() { return table; }
 

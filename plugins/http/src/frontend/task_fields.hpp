@@ -15,16 +15,16 @@ namespace punctual {
 
 inline constexpr std::size_t max_queue_name = 255;  // characters
 
-// One set of fields on its way into a TaskSpec. Problems gather, so that a client learns of all of them at once.
+// One set of fields, the members of an object, on its way into a TaskSpec. Problems gather, so that a client learns of all of them at once.
 struct FieldReading {
   const Engine& engine;
   TaskSpec& spec;
   Invalid::Fields& problems;
+  std::string_view source = {};  // text of the object, where needs_source says so
   bool creating = false;
   std::string_view key = {};       // of the field being read, as the client wrote it
   std::string_view cron_key = {};  // the same, of the cron expression, once it has been read
   bool schedule_changed = false;   // cron expression or time zone were read
-  bool body_is_json = false;       // the body was an object or an array
   std::optional<seconds> delay = std::nullopt;
   std::optional<Time> run_at = std::nullopt;
 
@@ -54,6 +54,12 @@ struct TaskField {
   void (*clear)(TaskSpec& spec);  // for WhenNull::clears
   std::string_view description;
 };
+
+// Whether reading these fields takes their text, beside what they were parsed to (json_source.hpp).
+[[nodiscard]] bool needs_source(const boost::json::object& fields);
+
+// Takes JSON, as it was written, as the body.
+void read_json_body(std::string_view source, FieldReading& reading);
 
 [[nodiscard]] std::span<const TaskField> task_fields();
 // By name or alias; null: no such field.

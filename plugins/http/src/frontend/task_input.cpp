@@ -1,11 +1,9 @@
 #include "frontend/task_input.hpp"
 
-#include <algorithm>
 #include <string>
 
 #include "frontend/api_error.hpp"
-#include "frontend/json_text.hpp"
-#include "frontend/request_head.hpp"
+#include "frontend/json_source.hpp"
 #include "frontend/task_fields.hpp"
 
 namespace punctual {
@@ -23,13 +21,34 @@ bool decides_kind(const TaskField& field) {
 // The field that says when the task runs; null: at once. Throws when there is more than one.
 const TaskField* find_when(const boost::json::object& fields) {
   const TaskField* when = nullptr;
+  std::string_view first;
   for (const auto& member : fields) {
     const auto* field = find_task_field(member.key());
     if (field == nullptr || !decides_kind(*field) || member.value().is_null()) continue;
-    if (when != nullptr) throw ApiError(ErrorCode::invalid_params, "only one of cron, delay and run_at can be given");
+    if (when != nullptr) {
+      throw ApiError(ErrorCode::invalid_params, "only one of cron, delay and run_at can be given, not both " +
+                                                    std::string(first) + " and " + std::string(member.key()));
+    }
     when = field;
+    first = member.key();
   }
   return when;
+}
+
+// A task is shown with its times under their older names. What is given back as it was shown says nothing, and must not stand
+// in the way of a new time.
+void drop_shown_times(boost::json::object& fields, const TaskSpec& present) {
+  const auto text_of = [&](const char* key) -> std::optional<std::string_view> {
+    const auto* given = fields.if_contains(key);
+    if (given == nullptr || !given->is_string()) return std::nullopt;
+    return std::string_view(given->get_string());
+  };
+  const auto expression = text_of("cron_expression");
+  if (expression && expression == present.cron_expression) fields.erase("cron_expression");
+  const auto time = parse_rfc3339(text_of("scheduled_at").value_or(""));
+  if (time && present.scheduled_at && format_rfc3339(*time) == format_rfc3339(*present.scheduled_at)) {
+    fields.erase("scheduled_at");
+  }
 }
 
 bool fits_scope(const TaskField& field, ScheduleType type) {
@@ -37,9 +56,7 @@ bool fits_scope(const TaskField& field, ScheduleType type) {
 }
 
 bool is_initial(const TaskField& field, const boost::json::value& given) {
-  std::string text;
-  append_json(text, given);
-  return text == field.initial;
+  return boost::json::serialize(given) == field.initial;
 }
 
 // A one-time task that its target disabled (410) is shown with enabled false, and what was shown can be put back.
@@ -72,18 +89,25 @@ void read_member(std::string_view key, const boost::json::value& given, FieldRea
 }
 
 void check_schedule(FieldReading& reading) {
-  if (!reading.schedule_changed || !reading.spec.cron_expression) return;
-  const auto problem = reading.engine.check_schedule(*reading.spec.cron_expression, reading.spec.timezone);
-  if (!problem) return;
-  const bool expression = *problem == ScheduleProblem::invalid_expression;
-  reading.key = expression ? (reading.cron_key.empty() ? "cron" : reading.cron_key) : "timezone";
-  reading.refuse(expression ? "is not a valid cron expression" : "is not a known time zone");
+  if (!reading.schedule_changed) return;
+  const auto& engine = reading.engine;
+  const auto& expression = reading.spec.cron_expression;
+  const auto& timezone = reading.spec.timezone;
+  constexpr std::string_view valid = "@daily";
+  auto problem = engine.check_schedule(expression ? std::string_view(*expression) : valid, timezone);
+  if (problem == ScheduleProblem::invalid_expression) {
+    reading.key = reading.cron_key.empty() ? "cron" : reading.cron_key;
+    reading.refuse("is not a valid cron expression");
+    problem = engine.check_schedule(valid, timezone);  // the zone may be wrong, too
+  }
+  if (problem != ScheduleProblem::unknown_timezone) return;
+  reading.key = "timezone";
+  reading.refuse("is not a known time zone");
 }
 
 void read_fields(const boost::json::object& fields, FieldReading& reading) {
   for (const auto& member : fields) read_member(member.key(), member.value(), reading);
   check_schedule(reading);
-  name_content_type(reading);
 }
 
 void make_cron(TaskSpec& spec) {
@@ -93,14 +117,6 @@ void make_cron(TaskSpec& spec) {
 }
 
 }  // namespace
-
-void name_content_type(FieldReading& reading) {
-  auto& headers = reading.spec.headers;
-  const auto is_type = [](const auto& header) { return same_text(header.first, "content-type"); };
-  if (reading.body_is_json && std::none_of(headers.begin(), headers.end(), is_type)) {
-    headers.emplace_back("Content-Type", "application/json");
-  }
-}
 
 boost::json::object read_object(std::string_view body, const boost::json::storage_ptr& memory) {
   if (body.empty()) return boost::json::object(memory);
@@ -113,26 +129,28 @@ boost::json::object read_object(std::string_view body, const boost::json::storag
   return std::move(parsed.get_object());
 }
 
-boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
+TaskObject read_task_object(std::string_view body, const boost::json::storage_ptr& memory) {
   auto object = read_object(body, memory);
   auto* wrapped = object.if_contains("task");
-  if (wrapped == nullptr) return object;
+  if (wrapped == nullptr) return {std::move(object), body};
   Invalid::Fields problems;
   for (const auto& member : object) {
     if (member.key() != "task") problems[std::string(member.key())] = {"is not a known field"};
   }
   if (!wrapped->is_object()) problems["task"] = {invalid};
   if (!problems.empty()) throw Invalid(std::move(problems));
-  return std::move(wrapped->get_object());
+  auto& fields = wrapped->get_object();
+  const auto source = needs_source(fields) ? member_source(body, "task") : std::string_view{};
+  return {std::move(fields), source};
 }
 
-NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
+NewTask read_new_task(const boost::json::object& fields, std::string_view source, const Engine& engine) {
   const auto* when = find_when(fields);
   NewTask task;
   auto& spec = task.spec;
   if (when != nullptr && when->scope == FieldScope::cron) make_cron(spec);
   Invalid::Fields problems;
-  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .creating = true};
+  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .source = source, .creating = true};
   read_fields(fields, reading);
   if (spec.url.empty() && !problems.contains("url")) problems["url"] = {blank};
   if (!problems.empty()) throw Invalid(std::move(problems));
@@ -141,7 +159,8 @@ NewTask read_new_task(const boost::json::object& fields, const Engine& engine) {
   return task;
 }
 
-TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* present, const Engine& engine) {
+TaskSpec read_cron_task(const boost::json::object& fields, std::string_view source, const TaskSpec* present,
+                        const Engine& engine) {
   const auto* when = find_when(fields);
   TaskSpec spec;
   if (present != nullptr) {
@@ -150,7 +169,7 @@ TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* prese
     make_cron(spec);
   }
   Invalid::Fields problems;
-  FieldReading reading{.engine = engine, .spec = spec, .problems = problems};
+  FieldReading reading{.engine = engine, .spec = spec, .problems = problems, .source = source};
   read_fields(fields, reading);
   const auto require = [&](const std::string& field, bool given) {
     if (!given && !problems.contains(field)) problems[field] = {blank};
@@ -163,21 +182,23 @@ TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* prese
   return spec;
 }
 
-TaskChange read_task_change(const boost::json::object& fields, const Task& present, const Engine& engine) {
+TaskChange read_task_change(boost::json::object& fields, std::string_view source, const Task& present,
+                            const Engine& engine) {
+  drop_shown_times(fields, present.spec);
   (void)find_when(fields);
   TaskSpec spec = present.spec;
   Invalid::Fields problems;
-  FieldReading first{.engine = engine, .spec = spec, .problems = problems};
+  FieldReading first{.engine = engine, .spec = spec, .problems = problems, .source = source};
   read_fields(fields, first);
   if (!problems.empty()) throw Invalid(std::move(problems));
   TaskChange change;
   change.moves_due_time = first.delay || first.run_at;
   change.delay = first.delay;
   // The time is settled now; a task that somebody else has changed meanwhile gets the other fields on top of that.
-  change.apply = [&fields, &engine, run_at = first.run_at](const Task& task) {
+  change.apply = [&fields, source, &engine, run_at = first.run_at](const Task& task) {
     TaskSpec changed = task.spec;
     Invalid::Fields found;
-    FieldReading reading{.engine = engine, .spec = changed, .problems = found};
+    FieldReading reading{.engine = engine, .spec = changed, .problems = found, .source = source};
     read_fields(fields, reading);
     if (!found.empty()) throw Invalid(std::move(found));
     if (run_at) changed.scheduled_at = run_at;

@@ -9,27 +9,31 @@
 
 namespace punctual {
 
-struct FieldReading;
-
 // The object a body holds; an empty body is an empty object. Throws ApiError invalid_json or invalid_params. The value is made
 // in `memory`, which outlives it.
 [[nodiscard]] boost::json::object read_object(std::string_view body, const boost::json::storage_ptr& memory);
 
+struct TaskObject {
+  boost::json::object fields;
+  std::string_view source;  // their text, where needs_source(fields) (task_fields.hpp); a part of the body
+};
+
 // The same, without the {"task":…} it may be wrapped in. Throws Invalid, too.
-[[nodiscard]] boost::json::object read_task_object(std::string_view body, const boost::json::storage_ptr& memory);
+[[nodiscard]] TaskObject read_task_object(std::string_view body, const boost::json::storage_ptr& memory);
+
+// The functions below take fields with their text as in TaskObject.
 
 // Throws ApiError (400) or Invalid with everything that is wrong.
-[[nodiscard]] NewTask read_new_task(const boost::json::object& fields, const Engine& engine);
+[[nodiscard]] NewTask read_new_task(const boost::json::object& fields, std::string_view source, const Engine& engine);
 
 // What `fields` make of a cron task: of the present one (fields that are not given stay as they are), or of none (null). Name,
 // URL and expression must be given. Throws like read_new_task.
-[[nodiscard]] TaskSpec read_cron_task(const boost::json::object& fields, const TaskSpec* present, const Engine& engine);
+[[nodiscard]] TaskSpec read_cron_task(const boost::json::object& fields, std::string_view source,
+                                      const TaskSpec* present, const Engine& engine);
 
-// Sees to it that a body that was given as JSON says so, once all fields are read.
-void name_content_type(FieldReading& reading);
-
-// The change of a task; `present` is the task as it is now, which decides what the fields may mean. The result borrows `fields`
-// and `engine`. Throws like read_new_task.
-[[nodiscard]] TaskChange read_task_change(const boost::json::object& fields, const Task& present, const Engine& engine);
+// The change of a task; `present` is the task as it is now, which decides what the fields may mean: those that only repeat how
+// its times are shown are taken out of `fields`. The result borrows `fields`, `source` and `engine`. Throws like read_new_task.
+[[nodiscard]] TaskChange read_task_change(boost::json::object& fields, std::string_view source, const Task& present,
+                                          const Engine& engine);
 
 }  // namespace punctual

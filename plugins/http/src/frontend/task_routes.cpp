@@ -55,8 +55,8 @@ StoredReply cancelled_reply(std::size_t count) {
 
 Answer create_task(const Call& call) {
   RequestMemory memory;
-  const auto fields = read_task_object(call.body, memory.pointer());
-  return answer_of(call.engine.create_task(call.request(), read_new_task(fields, call.engine), created_reply));
+  const auto [fields, source] = read_task_object(call.body, memory.pointer());
+  return answer_of(call.engine.create_task(call.request(), read_new_task(fields, source, call.engine), created_reply));
 }
 
 Answer list_tasks(const Call& call) {
@@ -86,8 +86,8 @@ Answer show_task(const Call& call) {
 Answer change_task(const Call& call) {
   RequestMemory memory;
   const auto id = id_of<TaskId>(call.parameter);
-  const auto fields = read_task_object(call.body, memory.pointer());
-  const auto change = read_task_change(fields, call.engine.find_task(*call.principal, id), call.engine);
+  auto [fields, source] = read_task_object(call.body, memory.pointer());
+  const auto change = read_task_change(fields, source, call.engine.find_task(*call.principal, id), call.engine);
   return answer_of(call.engine.update_task(call.request(), id, change, [](const Task& task) {
     return StoredReply{200, task_body(task)};
   }));

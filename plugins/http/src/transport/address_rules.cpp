@@ -121,6 +121,13 @@ AddressRules::AddressRules(bool allow_private, std::span<const std::string> allo
   for (const auto& text : allowed) allowed_.push_back(AddressRange::parse(text));
 }
 
+bool AddressRules::permits_some_loopback() const {
+  static const auto loopback = parse_all(std::initializer_list<std::string_view>{"127.0.0.0/8", "::1/128"});
+  return allow_private_ || std::any_of(allowed_.begin(), allowed_.end(), [](const auto& range) {
+           return range.overlaps(loopback[0]) || range.overlaps(loopback[1]);
+         });
+}
+
 bool AddressRules::permits(const Address& address) const {
   if (allow_private_ || any_contains(allowed_, address)) return true;
   if (refused_by_itself(address)) return false;

@@ -18,6 +18,10 @@ class AddressRange {
   [[nodiscard]] static AddressRange parse(std::string_view text);
 
   [[nodiscard]] bool contains(const Address& address) const noexcept;
+  // Whether some address is in both.
+  [[nodiscard]] bool overlaps(const AddressRange& other) const noexcept {
+    return contains(other.network_) || other.contains(network_);
+  }
 
  private:
   AddressRange(const Address& network, unsigned prefix) : network_(network), prefix_(prefix) {}
@@ -37,8 +41,10 @@ class AddressRules {
   [[nodiscard]] bool permits(const Address& address) const;
 
   [[nodiscard]] bool permits_everything() const noexcept { return allow_private_; }
-  // Some private network may be reached: a name is then judged by what it resolves to, not by how it looks.
+  // Some private network may be reached: names in one are then judged by what they resolve to, not by how they look.
   [[nodiscard]] bool permits_some_private() const noexcept { return allow_private_ || !allowed_.empty(); }
+  // The same of names of this machine.
+  [[nodiscard]] bool permits_some_loopback() const;
 
  private:
   bool allow_private_;

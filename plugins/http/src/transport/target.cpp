@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <span>
 
 namespace punctual {
 namespace {
@@ -64,12 +65,38 @@ std::optional<Address> literal_address(const std::string& host) {
   return Address(bytes);
 }
 
+bool is_one_of(std::span<const std::string_view> names, std::string_view host) {
+  return std::find(names.begin(), names.end(), host) != names.end();
+}
+
+bool is_below(std::span<const std::string_view> domains, std::string_view host) {
+  return is_one_of(domains, host) || std::any_of(domains.begin(), domains.end(), [&](auto domain) {
+           return host.size() > domain.size() && host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.';
+         });
+}
+
+// Services that hand out the credentials of a machine in a cloud.
+bool is_metadata_name(std::string_view host) {
+  constexpr std::string_view names[] = {"metadata", "metadata.google.internal", "metadata.goog", "instance-data",
+                                        "instance-data.ec2.internal"};
+  return is_one_of(names, host);
+}
+
+bool is_loopback_name(std::string_view host) {
+  constexpr std::string_view names[] = {"ip6-localhost", "ip6-loopback", "localhost.localdomain"};
+  constexpr std::string_view domains[] = {"localhost"};
+  return is_one_of(names, host) || is_below(domains, host);
+}
+
 bool is_private_name(std::string_view host) {
-  constexpr std::string_view names[] = {"localhost", "ip6-localhost", "ip6-loopback", "local",        "localdomain",
-                                        "internal",  "home.arpa",     "metadata",     "instance-data"};
-  constexpr std::string_view suffixes[] = {".localhost", ".local", ".localdomain", ".internal", ".home.arpa"};
-  return std::find(std::begin(names), std::end(names), host) != std::end(names) ||
-         std::any_of(std::begin(suffixes), std::end(suffixes), [&](auto suffix) { return host.ends_with(suffix); });
+  constexpr std::string_view domains[] = {"local", "localdomain", "internal", "home.arpa"};
+  return is_below(domains, host);
+}
+
+bool is_refused_name(std::string_view host, const AddressRules& rules) {
+  if (is_metadata_name(host)) return true;
+  if (is_loopback_name(host)) return !rules.permits_some_loopback();
+  return is_private_name(host) && !rules.permits_some_private();
 }
 
 }  // namespace
@@ -110,8 +137,7 @@ std::optional<TargetProblem> judge(const Target& target, const AddressRules& rul
   if (target.address()) {
     return rules.permits(*target.address()) ? std::nullopt : std::optional(TargetProblem::refused);
   }
-  if (!rules.permits_some_private() && is_private_name(target.host())) return TargetProblem::refused;
-  return std::nullopt;
+  return is_refused_name(target.host(), rules) ? std::optional(TargetProblem::refused) : std::nullopt;
 }
 
 }  // namespace punctual
