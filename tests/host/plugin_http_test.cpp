@@ -202,10 +202,15 @@ TEST_CASE("a body that is too long is cut between two characters") {
   CHECK(body(std::string(3000, '\x80')).size() == 2047);
 }
 
+// For notifier-kit.
+std::string settings_json(const std::string& url) {
+  return R"({"kit.url":")" + url + R"(","kit.to":[],"kit.tries":1,"kit.loud":false,"kit.wait":0})";
+}
+
 // One instance of notifier-kit, which sends what it is told.
 struct KitInstance {
   explicit KitInstance(PluginHttp* http)
-      : notifier(library.plugins().front(), R"({"kit.url":"http://example.com"})", logged.host, http, "kit") {
+      : notifier(library.plugins().front(), settings_json("http://example.com"), logged.host, http, "kit") {
     punctual_event event{};
     event.struct_size = offsetof(punctual_event, channel);
     event.id = "an-id";
@@ -254,7 +259,7 @@ struct RawHost {
   Sending sending;
   LoggedHost logged;
   PluginLibrary library{plugin_file("notifier_kit")};
-  InstanceHost instance{library.plugins().front(), R"({"kit.url":""})", logged.host, &sending.http, "kit"};
+  InstanceHost instance{library.plugins().front(), settings_json(""), logged.host, &sending.http, "kit"};
   struct {
     punctual_http_response response;
     char beyond[16];

@@ -299,6 +299,14 @@ TEST_CASE("exceptions of a C++ class are its answers") {
   CHECK(notify_kit("bad header").error == "the header X-Name has a line break");
 }
 
+TEST_CASE("a C++ class reads its settings as what they are") {
+  LoggedHost logged;
+  const PluginLibrary library(plugin_file("notifier_kit"));
+  const auto& plugin = library.plugins().front();
+  const NotifierInstance notifier(plugin, settings_of(plugin), logged.host, nullptr, "test");
+  CHECK(logged.written.str().ends_with(" debug test: <a><b>3 loud 2000\n"));
+}
+
 TEST_CASE("a C++ class that cannot be made says why") {
   const auto [url, reason] = GENERATE(table<std::string, std::string>(
       {{"refused", "kit.url is refused"}, {"undeclared", "setting 'colour' was not declared"}}));

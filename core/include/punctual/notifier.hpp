@@ -14,10 +14,12 @@
 // error text, and the event is told again later, unless it is a GiveUp.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -106,6 +108,18 @@ class NotifierHost {
     if (value == nullptr) throw std::logic_error("setting '" + name + "' was not declared");
     return value;
   }
+  // The same for settings that were declared as of these types.
+  [[nodiscard]] std::int64_t integer(const std::string& name) const { return std::stoll(setting(name)); }
+  [[nodiscard]] bool boolean(const std::string& name) const { return setting(name) == "true"; }
+  [[nodiscard]] std::chrono::milliseconds duration(const std::string& name) const {
+    return std::chrono::milliseconds(integer(name));
+  }
+  [[nodiscard]] std::vector<std::string> list(const std::string& name) const {
+    std::vector<std::string> out;
+    std::istringstream items(setting(name));
+    for (std::string item; std::getline(items, item, ',');) out.push_back(item);
+    return out;
+  }
 
   // Sends one request with the server's own client, which refuses addresses that must not be reached, and waits. Throws
   // std::invalid_argument for a header with a line break.
@@ -189,10 +203,10 @@ void destroy(void* instance) {
 
 // The descriptor of `Class`, which has a constructor Class(const NotifierHost&) and void notify(const Event&). settings live as
 // long as the process; server_settings are as in punctual_notifier_v1. Made at the first call.
-template <class Class, std::size_t Count>
+template <class Class>
 [[nodiscard]] const punctual_plugin* describe_notifier(const char* name, const char* version,
-                                                       const punctual_setting (&settings)[Count],
-                                                       const char* const* server_settings = nullptr) {
+                                                       const punctual_setting* settings, std::size_t count,
+                                                       const char* const* server_settings) {
   static const punctual_notifier_v1 operations{sizeof(punctual_notifier_v1), notifier_detail::notify<Class>,
                                                server_settings};
   static const punctual_plugin plugin = [&] {
@@ -204,7 +218,7 @@ template <class Class, std::size_t Count>
     out.version = version;
     out.cxx_abi_tag = "";
     out.settings = settings;
-    out.settings_count = Count;
+    out.settings_count = count;
     out.create = notifier_detail::create<Class>;
     out.destroy = notifier_detail::destroy<Class>;
     out.operations = &operations;
@@ -212,11 +226,21 @@ template <class Class, std::size_t Count>
   }();
   return &plugin;
 }
+template <class Class, std::size_t Count>
+[[nodiscard]] const punctual_plugin* describe_notifier(const char* name, const char* version,
+                                                       const punctual_setting (&settings)[Count],
+                                                       const char* const* server_settings = nullptr) {
+  return describe_notifier<Class>(name, version, settings, Count, server_settings);
+}
+template <class Class>
+[[nodiscard]] const punctual_plugin* describe_notifier(const char* name, const char* version) {
+  return describe_notifier<Class>(name, version, nullptr, 0, nullptr);
+}
 
 }  // namespace punctual
 
-// Exports `Class` as the one plugin of a library: PUNCTUAL_NOTIFIER(Class, name, version, settings[, server_settings]), with what
-// describe_notifier takes.
+// Exports `Class` as the one plugin of a library: PUNCTUAL_NOTIFIER(Class, name, version[, settings[, server_settings]]), with
+// what describe_notifier takes.
 #define PUNCTUAL_NOTIFIER(Class, name, ...)                                    \
   extern "C" PUNCTUAL_EXPORT const punctual_plugin* punctual_plugin_v1(void) { \
     return punctual::describe_notifier<Class>(name, __VA_ARGS__);              \

@@ -2,8 +2,9 @@
  *
  * A plugin is a shared library that exports exactly one function, punctual_plugin_v1, with C linkage. The host calls it
  * once after loading and reads the struct it returns; it refuses the library, with a message naming the file and both
- * values, when struct_size, abi, kind or cxx_abi_tag is not what it expects. A library that carries more than one plugin
- * links their structs by `next`. Everything the struct points to stays valid and unchanged until the process exits. */
+ * values, when struct_size, abi, kind or cxx_abi_tag is not what it expects. Of a notifier it takes every struct_size from that
+ * of the first version on. A library that carries more than one plugin links their structs by `next`. Everything the struct
+ * points to stays valid and unchanged until the process exits. */
 #ifndef PUNCTUAL_PLUGIN_H
 #define PUNCTUAL_PLUGIN_H
 
@@ -38,6 +39,7 @@ typedef enum punctual_setting_type {
   PUNCTUAL_STRING_LIST = 5 /* written "a,b" or as a TOML array; JSON array of strings */
 } punctual_setting_type;
 
+/* The one struct without a size of its own: it is never changed. */
 typedef struct punctual_setting {
   const char* name;          /* dotted and whole: "http.listen" */
   int32_t type;              /* punctual_setting_type */
@@ -86,8 +88,9 @@ typedef struct punctual_host {
   /* A declared setting, by its whole name ("webhook.url") or by what follows its section ("url"), as text: booleans "true" or
    * "false", durations as milliseconds, lists with commas. Valid as long as the host; null: it was not declared. */
   const char* (*setting)(void* self, const char* name);
-  /* Sends one request and waits for what comes back. Addresses are checked as those of deliveries are, redirects are not
-   * followed, connections are kept open. Returns 0 when a response came, whatever its status. */
+  /* Sends one request and waits for what comes back. It goes the way of deliveries: addresses are checked, redirects are
+   * followed only if delivery.follow_redirects of the server says so, connections are kept open. Returns 0 when a response
+   * came, whatever its status. */
   int32_t (*http)(void* self, const punctual_http_request* request, punctual_http_response* response);
 } punctual_host;
 

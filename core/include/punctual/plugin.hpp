@@ -1,6 +1,8 @@
 // Turns a C++ class into a plugin: the descriptor of plugin.h, with exceptions turned into error text.
 #pragma once
 
+#include <cxxabi.h>
+
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -64,6 +66,8 @@ template <class Interface, class Class>
       return instance;
     } catch (const std::exception& problem) {
       fail(problem.what());
+    } catch (abi::__forced_unwind&) {  // the end of the thread, which nobody may keep
+      throw;
     } catch (...) {
       fail("unknown exception");
     }

@@ -13,6 +13,7 @@
 
 #include "host/masking.hpp"
 #include "host/notifier_check.hpp"
+#include "host/notifier_pool.hpp"
 #include "host/plugin_http.hpp"
 #include "host/plugin_instance.hpp"
 #include "host/settings_reader.hpp"
@@ -51,10 +52,6 @@ bool keeps_a_file(const Plugin& plugin) {
          });
 }
 
-// What the check itself reads, as the server does.
-constexpr punctual_setting own_settings[] = {
-    {"notify.timeout", PUNCTUAL_DURATION, "30s", "How long a notifier may take to be made, and for one event."}};
-
 // Whether the transport of the server is needed for what is checked.
 bool may_send(std::span<const Plugin> plugins) {
   return std::any_of(plugins.begin(), plugins.end(),
@@ -91,7 +88,7 @@ class Subject {
     }
     if (const auto* transport = http_transport()) plugins.push_back(*transport);
     sources.command_line.assign(given.begin(), given.end());
-    return read_settings(KnownSettings(own_settings, plugins), sources);
+    return read_settings(KnownSettings(notifier_settings(), plugins), sources);
   }
 
   // Null: there is none. Made at the first call, with these settings.

@@ -11,6 +11,10 @@ class Kit {
   explicit Kit(const punctual::NotifierHost& host) : host_(host), url_(host.setting("url")) {
     if (url_ == "refused") throw std::runtime_error("kit.url is refused");
     if (url_ == "undeclared") (void)host.setting("colour");
+    std::string to;
+    for (const auto& name : host.list("to")) to += "<" + name + ">";
+    host.log(PUNCTUAL_DEBUG, to + std::to_string(host.integer("kit.tries")) + (host.boolean("loud") ? " loud " : " ") +
+                                 std::to_string(host.duration("wait").count()));
   }
 
   void notify(const punctual::Event& event) {
@@ -35,7 +39,11 @@ class Kit {
   std::string url_;
 };
 
-constexpr punctual_setting settings[] = {{"kit.url", PUNCTUAL_STRING, "", "Where to."}};
+constexpr punctual_setting settings[] = {{"kit.url", PUNCTUAL_STRING, "", "Where to."},
+                                         {"kit.to", PUNCTUAL_STRING_LIST, "a,b", "To whom."},
+                                         {"kit.tries", PUNCTUAL_INTEGER, "3", "How often."},
+                                         {"kit.loud", PUNCTUAL_BOOLEAN, "true", "Whether."},
+                                         {"kit.wait", PUNCTUAL_DURATION, "2s", "How long."}};
 
 }  // namespace
 
