@@ -349,8 +349,6 @@ TEST_CASE_METHOD(RunningNow,
   CHECK(database.value("select deadlocks from pg_stat_database where datname = current_database()") == "0");
 }
 
-}
-
 TEST_CASE_METHOD(StorageFixture,
                  "failing tasks, channels that come and go, and what is told to them never wait in a circle or fail") {
   constexpr int batches = 60;
