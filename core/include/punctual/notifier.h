@@ -67,7 +67,7 @@ typedef struct punctual_event {
   int64_t occurred_at_ms;   /* milliseconds since 1970, UTC */
   const char* json;         /* the whole event as one object: docs/notifications.md */
 
-  /* From here on since version 0.2: ask with PUNCTUAL_HAS. */
+  /* From here on since the second version of this header: ask with PUNCTUAL_HAS. */
   const char* channel; /* the name of the channel */
   const char* subject; /* the name of the task or queue, the host and port, or "" */
   const char* detail;  /* task.disabled, quota.*: why, how much; summary: a line for each of the first; "" for
@@ -97,7 +97,7 @@ typedef struct punctual_notifier_v1 {
    * PUNCTUAL_GIVE_UP. */
   int32_t (*notify)(void* instance, const punctual_event* event, char* error, size_t error_size);
 
-  /* From here on since version 0.2. */
+  /* From here on since the second version of this header. */
 
   /* The declared settings, by their whole names and ended by a null, that belong to the server's configuration alone: a
    * channel that sets one is refused. Null: a channel may set them all. What lets a tenant direct a credential of the

@@ -83,7 +83,7 @@ typedef struct punctual_host {
   /* A punctual::Host* for plugins that carry the host's C++ ABI tag; null for notifiers. */
   void* cxx;
 
-  /* From here on since version 0.2; for notifiers alone, null for other plugins. Any thread. */
+  /* From here on since the second version of this header; for notifiers alone, null for other plugins. Any thread. */
 
   /* A declared setting, by its whole name ("webhook.url") or by what follows its section ("url"), as text: booleans "true" or
    * "false", durations as milliseconds, lists with commas. Valid as long as the host; null: it was not declared. */
