@@ -11,33 +11,28 @@
 namespace punctual {
 namespace {
 
-int print(const PluginReport& report) {
-  for (const std::string& line : report.lines) std::cout << line << '\n';
-  if (!report.passed()) {
-    std::cout.flush();
-    throw Error(report.failure);
-  }
-  return 0;
-}
-
-// What a plugin still uses on its thread must not be destroyed.
-[[noreturn]] void end_at_once(const PluginReport& report) {
+int list(const CommonOptions& common) {
+  const PluginReport report = list_plugins(PluginCatalog(plugin_folder(common)));
   for (const std::string& line : report.lines) std::cout << line << '\n';
   std::cout.flush();
-  std::cerr << "punctual: " << report.failure << '\n' << std::flush;
-  std::_Exit(1);
+  if (!report.passed()) throw Error(report.failure);
+  return 0;
 }
-
-int list(const CommonOptions& common) { return print(list_plugins(PluginCatalog(plugin_folder(common)))); }
 
 int check(const CommonOptions& common, const std::string& file) {
   Log log;
   MetricsRegistry metrics;
   SystemClock clock;
   ProcessHost host(log, metrics, clock);
-  const PluginReport report = check_plugin(file, plugin_folder(common), assignments(common), host);
-  if (report.hangs) end_at_once(report);
-  return print(report);
+  const PluginReport report = check_plugin(file, plugin_folder(common), assignments(common), host,
+                                           [](const std::string& line) { std::cout << line << std::endl; });
+  if (report.hangs) {
+    // What the plugin still uses on its thread must not be destroyed.
+    std::cerr << "punctual: " << report.failure << std::endl;
+    std::_Exit(1);
+  }
+  if (!report.passed()) throw Error(report.failure);
+  return 0;
 }
 
 }  // namespace

@@ -128,7 +128,8 @@ void leave_as_it_is(std::unique_ptr<Subject> subject) {
 // Runs the checks and keeps what they said.
 class Check {
  public:
-  Check(ProcessHost& host, std::vector<std::string>& lines) : host_(host), lines_(lines) {}
+  Check(ProcessHost& host, std::vector<std::string>& lines, const std::function<void(const std::string&)>& say)
+      : host_(host), lines_(lines), say_(say) {}
 
   // Everything but the loading itself; throws Error.
   void library(Subject& subject, std::span<const SettingText> given) {
@@ -150,7 +151,10 @@ class Check {
     }
   }
 
-  void say(const std::string& line) { lines_.push_back(one_line(mask_secrets(line))); }
+  void say(const std::string& line) {
+    lines_.push_back(one_line(mask_secrets(line)));
+    if (say_) say_(lines_.back());
+  }
 
  private:
   void notifier(const Plugin& plugin, Subject& subject, const EffectiveSettings& settings) {
@@ -191,6 +195,7 @@ class Check {
 
   ProcessHost& host_;
   std::vector<std::string>& lines_;
+  const std::function<void(const std::string&)>& say_;
 };
 
 }  // namespace
@@ -210,9 +215,10 @@ PluginReport list_plugins(const PluginCatalog& catalog) {
 }
 
 PluginReport check_plugin(const std::filesystem::path& file, const std::filesystem::path& plugin_folder,
-                          std::span<const SettingText> settings, ProcessHost& host) {
+                          std::span<const SettingText> settings, ProcessHost& host,
+                          const std::function<void(const std::string&)>& say) {
   PluginReport report;
-  Check check(host, report.lines);
+  Check check(host, report.lines, say);
   try {
     auto subject = std::make_unique<Subject>(file, plugin_folder, host);
     try {

@@ -102,8 +102,7 @@ void record(const punctual_host* host, const punctual_event& event) {
   if (!written) throw std::runtime_error(file + ": " + std::strerror(problem));
 }
 
-void leak() {
-  constexpr std::size_t size = 64 * 1024;
+void leak(std::size_t size) {
 #ifdef __SANITIZE_ADDRESS__
   // What the heap has lost LeakSanitizer would report.
   void* leaked = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -156,7 +155,8 @@ std::int32_t notify(void* instance, const punctual_event* event, char* error, st
   const auto* host = static_cast<Scripted*>(instance)->host;
   const auto what = behaviour(host);
   misbehave(host, "");
-  if (what == "leak") leak();
+  if (what == "leak") leak(64 * 1024);
+  if (what == "leak-little") leak(48);
   if (what == "log") host->log(host->self, PUNCTUAL_INFO, setting(host, "text"));
   std::snprintf(error, error_size, "%s", setting(host, "text"));
   if (what == "retry") return PUNCTUAL_RETRY_LATER;
@@ -169,7 +169,7 @@ std::int32_t notify(void* instance, const punctual_event* event, char* error, st
 
 constexpr punctual_setting settings[] = {
     {"scripted.behaviour", PUNCTUAL_STRING, "deliver",
-     "notify: deliver, retry, give-up, nonsense, log, send, leak; throw, throw-number, block, end-thread, "
+     "notify: deliver, retry, give-up, nonsense, log, send, leak, leak-little; throw, throw-number, block, end-thread, "
      "cancel-thread, "
      "which create- and destroy- may stand before; create-refuse. Of @FILE, what is in the file at each call."},
     {"scripted.file", PUNCTUAL_STRING, "", "Gets one JSON object a line for each event that is delivered."},
