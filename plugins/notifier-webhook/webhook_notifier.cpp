@@ -81,8 +81,7 @@ bool failed_behind_a_connector(Format format, const HttpResponse& response) {
 
 void judge(Format format, const HttpResponse& response) {
   if (response.status == 0) {
-    // The words of punctual_http_response::error for an address that must not be reached.
-    if (response.error.starts_with("blocked address")) throw GiveUp(response.error);
+    if (response.blocked) throw GiveUp(response.error);
     throw std::runtime_error(response.error.empty() ? "no response" : response.error);
   }
   if (response.status / 100 == 2) {

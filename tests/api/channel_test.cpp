@@ -91,6 +91,8 @@ TEST_CASE("what is wrong with a channel is said for each field") {
   CHECK(refuse(ops) == boost::json::parse(R"({"name":["has already been taken"]})"));
   CHECK(refuse(R"({"plugin":"notifier-fake","settings":{"wrong":1}})") ==
         boost::json::parse(R"({"settings":["'wrong' is not a setting of notifier-fake"]})"));
+  CHECK(refuse(R"({"plugin":"notifier-fake","settings":{"fake.unmakeable":"1"}})") ==
+        boost::json::parse(R"({"settings":["it cannot be made"]})"));
   const auto all =
       refuse(R"({"plugin":7,"name":" ","settings":[],"events":["task.exploded"],"enabled":"yes","colour":"red"})");
   CHECK(all.at("plugin").at(0) == "is invalid");

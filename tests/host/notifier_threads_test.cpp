@@ -81,7 +81,7 @@ struct Threads {
     event.kind = "task.failed";
     event.json = "{}";
     event.channel = to.name;
-    threads.tell(to, event, outcomes.of(id));
+    threads.call(to, event, outcomes.of(id));
   }
   NotifierOutcome told(const Channel& to, const std::string& id) {
     tell(to, id);
@@ -140,6 +140,19 @@ TEST_CASE("notifier threads: settings that the plugin does not know are given up
   const auto outcome = test.told(Threads::channel(1, {{"scripted.flie", "x"}}), "a");
   CHECK(outcome.kind == Kind::give_up);
   CHECK_THAT(outcome.error, Catch::Contains("scripted.flie"));
+}
+
+TEST_CASE("notifier threads: settings can be tried without telling anything", "[notifier]") {
+  Threads test;
+  test.threads.call(Threads::channel(1, {{"scripted.file", test.record()}}), std::nullopt, test.outcomes.of("good"));
+  CHECK(test.outcomes.wait_for("good").kind == Kind::delivered);
+  CHECK(test.recorded().empty());
+  const auto refused =
+      Threads::channel(2, {{"scripted.behaviour", "create-refuse"}, {"scripted.text", "no such host"}});
+  test.threads.call(refused, std::nullopt, test.outcomes.of("bad"));
+  const auto outcome = test.outcomes.wait_for("bad");
+  CHECK(outcome.kind == Kind::retry_later);
+  CHECK_THAT(outcome.error, Catch::Contains("no such host"));
 }
 
 TEST_CASE("notifier threads: what a plugin throws is its channel's matter alone", "[notifier]") {

@@ -162,6 +162,8 @@ TEST_CASE("why no response came is said in words") {
   };
   CHECK(error(DeliveryResult::timed_out) == "no response within 2000 ms");
   CHECK(error(DeliveryResult::blocked, "127.0.0.1") == "blocked address: 127.0.0.1");
+  CHECK(sending.answer(no_response(DeliveryResult::blocked, "127.0.0.1")).blocked == 1);
+  CHECK(sending.answer(no_response(DeliveryResult::timed_out, "")).blocked == 0);
   CHECK(error(DeliveryResult::transport_error, "http://me:word@x\nrefused") == "http://***@x\\nrefused");
   CHECK(error(DeliveryResult::transport_error) == "the request failed");
   CHECK(error(DeliveryResult::cancelled) == "the server is stopping");

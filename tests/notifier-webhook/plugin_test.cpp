@@ -132,7 +132,7 @@ TEST_CASE("what will not go better is given up, with the status and the beginnin
 }
 
 TEST_CASE("an address that must not be reached is given up") {
-  const auto [result, error] = result_of({0, "", "blocked address: 127.0.0.1"});
+  const auto [result, error] = result_of({0, "", "blocked address: 127.0.0.1", 0, true});
   CHECK(result == PUNCTUAL_GIVE_UP);
   CHECK(error == "blocked address: 127.0.0.1");
 }

@@ -47,6 +47,12 @@ class FakeNotifiers final : public Notifiers {
     if (plugin != "notifier-fake" || state->drained) return 0;
     return state->room > state->open.size() ? state->room - state->open.size() : 0;
   }
+  void try_settings(const Channel& channel, NotifierCompletion completion) noexcept override {
+    const bool good = channel.settings.find("unmakeable") == std::string::npos;
+    completion({good ? NotifierOutcome::Kind::delivered : NotifierOutcome::Kind::retry_later,
+                good ? "" : "it cannot be made",
+                {}});
+  }
   void tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept override {
     NotifierOutcome outcome{NotifierOutcome::Kind::cancelled, {}, {}};
     {

@@ -108,6 +108,7 @@ struct Answer {
   std::string body;
   std::string error;  // with status 0
   std::int64_t retry_after_ms = 0;
+  bool blocked = false;
 };
 
 using Settings = std::map<std::string, std::string>;  // as punctual_host::setting gives them, by whole names
@@ -207,6 +208,7 @@ class NotifierInstance {
       answers_.pop_front();
     }
     response.status = answer.status;
+    response.blocked = answer.blocked ? 1 : 0;
     response.retry_after_ms = answer.retry_after_ms;
     response.error[answer.error.copy(response.error, sizeof response.error - 1)] = '\0';
     response.body[answer.body.copy(response.body, sizeof response.body - 1)] = '\0';

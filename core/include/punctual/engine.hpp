@@ -218,7 +218,7 @@ class Engine {
   // By name.
   [[nodiscard]] virtual std::vector<Channel> list_channels(const Principal& principal) = 0;
   [[nodiscard]] virtual Channel find_channel(const Principal& principal, ChannelId id) = 0;
-  // Invalid: the name is taken, there is no such plugin, or a setting is wrong. LimitExceeded: Channels::most_channels.
+  // Invalid: the name is taken, there is no such plugin, or a setting is wrong, also by what the plugin says itself. LimitExceeded: Channels::most_channels.
   [[nodiscard]] virtual Reply create_channel(const Request& request, ChannelSpec spec,
                                              const Render<Channel>& render) = 0;
   [[nodiscard]] virtual Reply update_channel(const Request& request, ChannelId id, const ChannelChange& change,

@@ -87,7 +87,8 @@ struct HttpRequest {
 };
 
 struct HttpResponse {
-  int status = 0;  // 0: none came, `error` says why
+  int status = 0;        // 0: none came, `error` says why
+  bool blocked = false;  // the address must not be reached, now or later
   std::int64_t retry_after_ms = 0;
   std::string body;  // its beginning
   std::string error;
@@ -151,6 +152,7 @@ class NotifierHost {
     answer->struct_size = sizeof *answer;
     (void)host_->http(host_->self, &asked, answer.get());
     out.status = answer->status;
+    out.blocked = answer->blocked != 0;
     out.retry_after_ms = answer->retry_after_ms;
     out.body = answer->body;
     out.error = answer->error;

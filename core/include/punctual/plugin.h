@@ -69,6 +69,7 @@ typedef struct punctual_http_request {
 typedef struct punctual_http_response {
   uint32_t struct_size;
   int32_t status;         /* 0: no response came, `error` says why */
+  int32_t blocked;        /* 1: the address must not be reached, now or later */
   int64_t retry_after_ms; /* what the response asked for; 0: nothing */
   char error[512];        /* one line, without a secret */
   char body[2048];        /* the beginning */

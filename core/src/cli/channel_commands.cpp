@@ -1,6 +1,7 @@
 #include "cli/channel_commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <future>
 #include <iostream>
 #include <memory>
@@ -50,6 +51,11 @@ const Plugin& require_notifier(const PluginCatalog& catalog, const std::string& 
   throw NotFound("there is no notifier plugin '" + name + "'; loaded: " + (loaded.empty() ? "none" : loaded));
 }
 
+bool belongs_to_server(const Plugin& plugin, std::string_view setting) {
+  const auto of_server = plugin.server_settings();
+  return std::find(of_server.begin(), of_server.end(), setting) != of_server.end();
+}
+
 // Takes out of the --set options those that are the channel's: what its plugin declares.
 boost::json::object take_channel_settings(CommonOptions& common, const std::string& plugin_name) {
   const PluginCatalog catalog(plugin_folder(common));
@@ -60,7 +66,9 @@ boost::json::object take_channel_settings(CommonOptions& common, const std::stri
     const auto equals = text.find('=');
     const std::string name = text.substr(0, equals);
     // A name without a section is nothing that a server could be told.
-    const bool is_own = find_setting(plugin.settings(), name) != nullptr || name.find('.') == std::string::npos;
+    const auto* declared = find_setting(plugin.settings(), name);
+    const bool is_own = declared != nullptr ? name != declared->name || !belongs_to_server(plugin, name)
+                                            : name.find('.') == std::string::npos;
     if (equals != std::string::npos && is_own) {
       own[name] = text.substr(equals + 1);
     } else {
@@ -108,6 +116,14 @@ Principal command_line(const Organization& organization) {
   return out;
 }
 
+// Waits for what comes of `begin`, which is given the completion.
+template <class Begin>
+NotifierOutcome outcome_of(Begin begin) {
+  std::promise<NotifierOutcome> told;
+  begin([&](NotifierOutcome&& outcome) { told.set_value(std::move(outcome)); });
+  return told.get_future().get();
+}
+
 int add(CommonOptions common, const Wanted& wanted) {
   const auto settings = take_channel_settings(common, wanted.plugin);
   const NoticeEvents events = events_of(wanted);
@@ -137,6 +153,12 @@ int add(CommonOptions common, const Wanted& wanted) {
     throw LimitExceeded("an organisation has at most " + std::to_string(Channels::most_channels) + " channels");
   }
   std::cout << channel.id.text() << '\n';
+  const auto tried =
+      outcome_of([&](NotifierCompletion done) { notifying.pool->try_settings(channel, std::move(done)); });
+  if (tried.kind != NotifierOutcome::Kind::delivered) {
+    std::cerr << "punctual: warning: with the settings that this command has, the channel does not work: "
+              << tried.error << '\n';
+  }
   return 0;
 }
 
@@ -172,10 +194,10 @@ int test(const CommonOptions& common, const Wanted& wanted) {
   const Channel channel = require_channel(*store, organization.id, wanted.channel);
   Notifying notifying(*store);
   const Time now = store->now();
-  std::promise<NotifierOutcome> told;
-  notifying.pool->tell(channel, test_event(channel, organization.name, IdGenerator().next<NoticeId>(now).text(), now),
-                       [&](NotifierOutcome&& outcome) { told.set_value(std::move(outcome)); });
-  const NotifierOutcome outcome = told.get_future().get();
+  const auto outcome = outcome_of([&](NotifierCompletion done) {
+    auto event = test_event(channel, organization.name, IdGenerator().next<NoticeId>(now).text(), now);
+    notifying.pool->tell(channel, std::move(event), std::move(done));
+  });
   if (outcome.kind != NotifierOutcome::Kind::delivered) {
     throw Error("channel '" + channel.name + "' did not take a test event" +
                 (outcome.error.empty() ? "" : ": " + outcome.error));

@@ -21,7 +21,8 @@ constexpr punctual_setting own_settings[] = {
 std::span<const punctual_setting> core_settings() {
   static const std::vector<punctual_setting> settings = [] {
     std::vector<punctual_setting> all(std::begin(own_settings), std::end(own_settings));
-    for (const auto part : {engine_settings(), notifier_settings(), host_settings()}) all.insert(all.end(), part.begin(), part.end());
+    for (const auto part : {engine_settings(), notifier_settings(), host_settings()})
+      all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return settings;

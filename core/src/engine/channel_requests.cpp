@@ -53,6 +53,17 @@ Channel TaskEngine::find_channel(const Principal& principal, ChannelId id) {
   return shown(stored_channel(principal, id));
 }
 
+// A channel that its plugin does not take is refused now rather than failing at its first notice.
+void TaskEngine::require_works(const Channel& channel) {
+  if (parts_->notifiers.room(channel.plugin) == 0) return;
+  auto tried = std::make_shared<std::promise<NotifierOutcome>>();
+  auto outcome = tried->get_future();
+  parts_->notifiers.try_settings(channel, [tried](NotifierOutcome&& result) { tried->set_value(std::move(result)); });
+  const auto result = outcome.get();
+  if (result.kind == NotifierOutcome::Kind::cancelled) throw Unavailable("The server is shutting down", seconds{5});
+  if (result.kind != NotifierOutcome::Kind::delivered) throw Invalid("settings", result.error);
+}
+
 Reply TaskEngine::create_channel(const Request& request, ChannelSpec spec, const Render<Channel>& render) {
   parts_->refuse_when_draining();
   const Time now = this->now();
@@ -65,6 +76,7 @@ Reply TaskEngine::create_channel(const Request& request, ChannelSpec spec, const
   channel.events = spec.events;
   channel.enabled = spec.enabled;
   channel.inserted_at = channel.updated_at = now;
+  require_works(channel);
   StoredReply reply = render(shown(channel));
   const AuditEntry audit = channel_created(request.principal, channel, now);
   auto outcome = retry_transient(
@@ -88,6 +100,7 @@ Reply TaskEngine::update_channel(const Request& request, ChannelId id, const Cha
     after.enabled = spec.enabled;
     const Time now = std::max(this->now(), before.updated_at + microseconds{1});
     after.updated_at = now;
+    if (after.plugin != before.plugin || after.settings != before.settings) require_works(after);
     StoredReply reply = render(shown(after));
     const AuditEntry audit = channel_updated(request.principal, before, after, now);
     auto outcome =

@@ -14,6 +14,9 @@ class NoNotifiers final : public Notifiers {
   }
   [[nodiscard]] std::string shown(std::string_view) const override { return "{}"; }
   [[nodiscard]] std::size_t room(std::string_view) const override { return 0; }
+  void try_settings(const Channel&, NotifierCompletion completion) noexcept override {
+    completion({NotifierOutcome::Kind::cancelled, {}, {}});
+  }
   void tell(const Channel&, NotifierEvent, NotifierCompletion completion) noexcept override {
     completion({NotifierOutcome::Kind::cancelled, {}, {}});
   }

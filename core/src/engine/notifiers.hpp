@@ -61,6 +61,9 @@ class Notifiers {
   // How many more events the plugin can take now; 0 for one that is not loaded.
   [[nodiscard]] virtual std::size_t room(std::string_view plugin) const = 0;
 
+  // Whether the plugin can be made with the settings of the channel, in the background; as tell.
+  virtual void try_settings(const Channel& channel, NotifierCompletion completion) noexcept = 0;
+
   // Tells a channel of an event, in the background. Never throws: what is wrong is reported through the completion.
   virtual void tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept = 0;
 

@@ -110,6 +110,7 @@ class TaskEngine final : public Engine {
   void look_at_queues();
   void show_claim(Execution& execution);
   [[nodiscard]] Channel shown(Channel channel) const;
+  void require_works(const Channel& channel);
   [[nodiscard]] Channel stored_channel(const Principal& principal, ChannelId id);
   std::unique_ptr<Parts> parts_;
 };

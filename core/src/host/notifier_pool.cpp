@@ -88,10 +88,19 @@ std::size_t NotifierPool::room(std::string_view plugin) const {
   return found == entries_.end() ? 0 : found->second.threads->room();
 }
 
+void NotifierPool::try_settings(const Channel& channel, NotifierCompletion completion) noexcept {
+  tell_or_try(channel, std::nullopt, std::move(completion));
+}
+
 void NotifierPool::tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept {
+  tell_or_try(channel, std::move(event), std::move(completion));
+}
+
+void NotifierPool::tell_or_try(const Channel& channel, std::optional<NotifierEvent> event,
+                               NotifierCompletion completion) noexcept {
   const auto found = entries_.find(channel.plugin);
   if (found != entries_.end()) {
-    found->second.threads->tell(channel, std::move(event), std::move(completion));
+    found->second.threads->call(channel, std::move(event), std::move(completion));
   } else {
     completion({NotifierOutcome::Kind::retry_later, "the plugin '" + channel.plugin + "' is not loaded", {}});
   }

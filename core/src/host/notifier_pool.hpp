@@ -26,6 +26,7 @@ class NotifierPool final : public Notifiers {
                                    std::string_view stored) const override;
   [[nodiscard]] std::string shown(std::string_view settings) const override;
   [[nodiscard]] std::size_t room(std::string_view plugin) const override;
+  void try_settings(const Channel& channel, NotifierCompletion completion) noexcept override;
   void tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept override;
   void drain(milliseconds limit) noexcept override;
 
@@ -36,6 +37,7 @@ class NotifierPool final : public Notifiers {
     std::unique_ptr<NotifierThreads> threads;
   };
   [[nodiscard]] const Entry& entry_of(std::string_view plugin) const;
+  void tell_or_try(const Channel& channel, std::optional<NotifierEvent> event, NotifierCompletion completion) noexcept;
 
   TransportHttp http_;
   std::shared_ptr<NotifierGate> gate_;

@@ -25,7 +25,7 @@ constexpr std::chrono::minutes longest_quiet{10};
 
 struct Call {
   Channel channel;
-  NotifierEvent event;
+  std::optional<NotifierEvent> event;  // nullopt: an instance is to be made, and told nothing
   NotifierCompletion completion;
   SteadyTime deadline;  // for a thread to begin it
 };
@@ -207,7 +207,8 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
     } catch (const std::exception& problem) {
       return {NotifierOutcome::Kind::retry_later, problem.what(), {}};
     }
-    return outcome_of(instance->notify(c_event(call.event)));
+    if (!call.event) return {};
+    return outcome_of(instance->notify(c_event(*call.event)));
   }
 
   std::unique_ptr<NotifierInstance> instance_for(const Channel& channel) {
@@ -401,7 +402,8 @@ std::size_t NotifierThreads::hanging() const {
   return shared_->overdue();
 }
 
-void NotifierThreads::tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept {
+void NotifierThreads::call(const Channel& channel, std::optional<NotifierEvent> event,
+                           NotifierCompletion completion) noexcept {
   {
     const std::lock_guard lock(shared_->mutex);
     if (!shared_->stopping) {

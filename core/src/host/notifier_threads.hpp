@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/notifiers.hpp"
@@ -35,8 +36,8 @@ class NotifierThreads {
   // Threads whose call has not returned in time.
   [[nodiscard]] std::size_t hanging() const;
 
-  // As Notifiers::tell.
-  void tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept;
+  // As Notifiers::tell; without an event as Notifiers::try_settings.
+  void call(const Channel& channel, std::optional<NotifierEvent> event, NotifierCompletion completion) noexcept;
 
   // As Notifiers::drain; destroys the instances. False: a call hangs, and its library must stay loaded.
   bool drain(milliseconds limit) noexcept;

@@ -92,8 +92,11 @@ punctual_http_response from_outcome(const DeliveryOutcome& outcome, milliseconds
       break;
     case DeliveryResult::timed_out:
       return no_response("no response within " + std::to_string(timeout.count()) + " ms");
-    case DeliveryResult::blocked:
-      return no_response("blocked address: " + outcome.error);
+    case DeliveryResult::blocked: {
+      auto blocked = no_response("blocked address: " + outcome.error);
+      blocked.blocked = 1;
+      return blocked;
+    }
     case DeliveryResult::cancelled:
       return no_response("the server is stopping");
     case DeliveryResult::transport_error:

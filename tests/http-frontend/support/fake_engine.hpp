@@ -61,6 +61,19 @@ class FakeEngine final : public Engine {
     return {render(0)};
   }
   [[nodiscard]] std::optional<Time> kept_since(const Principal&) const override { return {}; }
+  [[nodiscard]] std::vector<Channel> list_channels(const Principal&) override { return {}; }
+  [[nodiscard]] Channel find_channel(const Principal&, ChannelId) override { throw NotFound(); }
+  [[nodiscard]] Reply create_channel(const Request&, ChannelSpec, const Render<Channel>&) override { throw NotFound(); }
+  [[nodiscard]] Reply update_channel(const Request&, ChannelId, const ChannelChange&, const Render<Channel>&) override {
+    throw NotFound();
+  }
+  [[nodiscard]] Reply delete_channel(const Request&, ChannelId, const StoredReply&) override { throw NotFound(); }
+  [[nodiscard]] NotifierOutcome test_channel(const Principal&, ChannelId) override { throw NotFound(); }
+  [[nodiscard]] Page<NoticeRecord> list_notices(const NoticeQuery&) override { throw NotFound(); }
+  [[nodiscard]] Reply retry_notices(const Request&, ChannelId, const Render<std::size_t>&) override {
+    throw NotFound();
+  }
+  [[nodiscard]] std::vector<NotifierInfo> list_notifiers() const override { return {}; }
   [[nodiscard]] Page<AuditRecord> list_audit(const AuditQuery&) override { return {}; }
   [[nodiscard]] std::optional<ScheduleProblem> check_schedule(std::string_view, std::string_view) const override {
     return {};
