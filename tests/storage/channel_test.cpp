@@ -765,42 +765,45 @@ struct TellingServers : ChannelFixture {
 }  // namespace
 
 TEST_CASE_METHOD(TellingServers, "of a channel never more than ten are told in a minute, by all servers together") {
-  constexpr std::size_t total = 35;
+  constexpr std::size_t most = notice_throttle::most_in_a_window;
   make_channel();
-  // No claim finds more than ten at the beginning of a minute, so none goes as a summary.
-  std::map<NoticeId, int> told;
-  std::size_t stored = 0;
-  for (int minute = 0; minute < 5; ++minute) {
-    const Time begin = at(std::chrono::minutes{minute});
-    const std::size_t before = told.size();
-    if (stored < total) fail_tasks(7, begin);
-    stored = std::min(total, stored + 7);
+  for (int round = 0; round < 5; ++round) {
+    const Time begin = at(std::chrono::minutes{3 * round});
+    fail_tasks(1, begin);
+    deliver({claim_notice(begin + 1s)});
+    fail_tasks(24, begin);
+    std::atomic<std::size_t> told{1};
     std::atomic<int> at_the_same_time{0};
-    std::atomic<int> clashes{0};
+    std::atomic<int> wrong{0};
+    std::map<NoticeId, int> times;  // guarded by mutex
     run(9, [&](const Server& server, int) {
-      for (int tries = 0; tries < 40; ++tries) {
-        const auto claims = server.store->channels().claim(
-            {server.node, next_token(), begin + 1s + milliseconds{tries}, 5, {"notifier-test"}, {}});
+      // When ten have been told some further claims find that nothing is left.
+      for (int further = 0; further < 5; further += told < most ? 0 : 1) {
+        const auto claims =
+            server.store->channels().claim({server.node, next_token(), begin + 2s, 5, {"notifier-test"}, {}});
         for (const ClaimedNotices& one : claims.claimed) {
-          clashes += at_the_same_time++ > 0;
-          std::vector<NoticeResult> results;
-          for (const Notice& notice : one.notices) {
-            const NoticeClaim claim{notice.id, notice.token};
+          wrong += at_the_same_time++ > 0 || one.notices.size() != 1;
+          const Notice& notice = one.notices.front();
+          {
             const std::lock_guard lock(mutex);
-            ++told[notice.id];
-            results.push_back({claim, Kind::delivered, {}, {}});
+            ++times[notice.id];
           }
+          ++told;
           --at_the_same_time;
-          server.store->channels().settle(results);
+          const NoticeResult result{{notice.id, notice.token}, Kind::delivered, {}, {}};
+          server.store->channels().settle({&result, 1});
         }
       }
     });
-    CHECK(clashes == 0);
-    CHECK(told.size() - before <= notice_throttle::most_in_a_window);
+    CHECK(wrong == 0);
+    CHECK(told == most);
+    CHECK(times.size() == most - 1);
+    const auto rest = claim_notices(begin + 61s);
+    REQUIRE(rest.size() == 1);
+    CHECK(rest[0].notices.size() == 15);
+    deliver(rest[0].notices);
+    CHECK(channels().sizes(10).waiting == 0);
   }
-  CHECK(told.size() == total);
-  for (const auto& [id, times] : told) CHECK(times == 1);
-  CHECK(channels().sizes(10).waiting == 0);
 }
 
 TEST_CASE_METHOD(TellingServers, "at the beginning of a minute one server has the summary, and the others nothing") {
@@ -811,7 +814,7 @@ TEST_CASE_METHOD(TellingServers, "at the beginning of a minute one server has th
     std::atomic<std::size_t> claims{0};
     std::atomic<std::size_t> told{0};
     run(9, [&](const Server& server, int) {
-      for (int tries = 0; tries < 5; ++tries) {
+      for (int further = 0; further < 5; further += claims == 0 ? 0 : 1) {
         for (const ClaimedNotices& one :
              server.store->channels().claim({server.node, next_token(), now + 1s, 5, {"notifier-test"}, {}}).claimed) {
           ++claims;

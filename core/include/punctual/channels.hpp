@@ -144,7 +144,8 @@ struct NoticeRequest {
 struct NoticeClaims {
   std::vector<ClaimedNotices> claimed;
   // When something more may be claimed, of any channel of these plugins that is not passed over: at once, when a notice
-  // is to be claimed for which there was no room. nullopt: nothing waits.
+  // is to be claimed for which there was no room. A channel of which a notice is claimed does not count: settling that is what
+  // makes the next claimable. nullopt: nothing waits.
   std::optional<Time> next_due;
 };
 
@@ -252,10 +253,10 @@ class Channels {
   // Deletes notices that have been dead since before `before`, at most `limit`; how many.
   [[nodiscard]] virtual std::size_t expire(Time before, std::size_t limit) = 0;
 
-  // Stores a notice for every queue that is not paused, of organisations with a channel that wants it, whose head is due
-  // since before `now - patience`, and
-  // - has been claimed before or is a retry, and the first attempt of its run was due before `now - patience`; or
-  // - is held for its host.
+  // Stores a notice for every queue that is not paused, of organisations with a channel that wants it, that stands still:
+  // nothing of it is running, and its head
+  // - has been claimed before, is a retry (whenever that is due), or is held for its host; and
+  // - is of a run whose first attempt was due before `now - patience`, which is since when the head has been due.
   // Once for each run at the head. The head is what WorkStore::claim says. Gives those it has stored something for.
   [[nodiscard]] virtual std::vector<StalledQueue> note_stalled_queues(Time now, seconds patience) = 0;
 };
