@@ -35,6 +35,7 @@ struct Scripts : FreshStorage {
   void add_channel(const std::string& name, const std::vector<std::string>& settings) {
     std::vector<std::string> arguments{"channel",           "add",    "--org", "acme",      "--plugin",
                                        "notifier-scripted", "--name", name,    "--plugins", plugins.text()};
+    arguments.insert(arguments.end(), {"--set", "notify.timeout=500ms"});
     for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
     const auto added = installation.run(arguments);
     INFO(added.err);
