@@ -93,6 +93,7 @@ class TaskEngine final : public Engine {
   struct Parts;
   void look_at_queues();
   void show_claim(Execution& execution);
+  [[nodiscard]] bool knows_task(const ExecutionQuery& query);
   std::unique_ptr<Parts> parts_;
 };
 
