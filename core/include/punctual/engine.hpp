@@ -155,6 +155,7 @@ class Engine {
 
   // ---- executions
 
+  // Userinfo in `request_url` is masked.
   [[nodiscard]] virtual ExecutionDetail find_execution(const Principal& principal, ExecutionId id) = 0;
   // `query.now` is set by the engine. Of a deleted task too; with a task_id of which there is neither a task nor an
   // execution: NotFound.

@@ -1,6 +1,7 @@
 // TaskEngine: what a frontend asks for about executions.
 #include "engine/organization_limits.hpp"
 #include "engine/task_engine_parts.hpp"
+#include "host/masking.hpp"
 
 namespace punctual {
 
@@ -10,6 +11,7 @@ ExecutionDetail TaskEngine::find_execution(const Principal& principal, Execution
   const auto since = kept_since(principal);
   if (since && found->execution.finished_at && *found->execution.finished_at < *since) throw NotFound();
   show_claim(found->execution);
+  found->request_url = mask_userinfo(found->request_url);
   return std::move(*found);
 }
 

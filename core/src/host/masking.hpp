@@ -9,6 +9,9 @@ namespace punctual {
 // `text` with everything that looks like a secret replaced: sk_live_…, whsec_…, userinfo of a URL, password=… in one.
 [[nodiscard]] std::string mask_secrets(std::string_view text);
 
+// The same for userinfo of URLs alone.
+[[nodiscard]] std::string mask_userinfo(std::string_view text);
+
 // `text` on one line and in valid UTF-8: control characters are written \n, \r, \t, \xNN or \uNNNN, other bytes that are not
 // UTF-8 become U+FFFD.
 [[nodiscard]] std::string one_line(std::string_view text);
