@@ -270,17 +270,24 @@ begin
       from unnest(v_organization) with ordinality as turn (organization_id, ord)
       left join unnest(s_organization, s_most) as named (organization_id, most) using (organization_id);
 
-      perform from caps where organization_id = any (v_organization) order by organization_id for update;
+      -- A cap that is set from here on counts nothing of this claim: what is not locked here is not looked at again.
+      with locked as materialized (
+        select *
+        from caps
+        where organization_id = any (v_organization)
+        order by organization_id
+        for update
+      )
       select array_agg(
           case
-            when caps.organization_id is null then turn.quota
-            else least(turn.quota, greatest(caps.most - caps.used, 0))
+            when locked.organization_id is null then turn.quota
+            else least(turn.quota, greatest(locked.most - locked.used, 0))
           end
           order by turn.ord),
-        coalesce(array_agg(turn.organization_id) filter (where caps.organization_id is not null), '{}')
+        coalesce(array_agg(turn.organization_id) filter (where locked.organization_id is not null), '{}')
       into v_quota, v_capped
       from unnest(v_organization, v_quota) with ordinality as turn (organization_id, quota, ord)
-      left join caps using (organization_id);
+      left join locked using (organization_id);
     end if;
 
     while v_left > 0 and v_organization is not null loop
@@ -339,6 +346,7 @@ begin
       from (
         select organization_id, count(*) as number
         from unnest(v_got_organization) as organization_id
+        where organization_id = any (v_capped)
         group by organization_id) got
       where caps.organization_id = got.organization_id;
       -- Who gave less than asked has no more.

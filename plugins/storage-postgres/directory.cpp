@@ -1,11 +1,51 @@
 #include "directory.hpp"
 
 #include "audit_log.hpp"
+#include "functions.hpp"
 #include "monthly_quotas.hpp"
 #include "punctual/errors.hpp"
 #include "stored_text.hpp"
 
 namespace punctual::postgres {
+
+// What runs when a first cap is set counts from now on. The cap is not seen by others yet, so that none waits for it; each row
+// is locked before it is counted, so that its end, wherever that is under way, has been before or will free the cap.
+const std::string count_running_function = R"sql(
+create or replace function count_running(c_organization uuid) returns void
+language plpgsql
+as $function$
+#variable_conflict use_column
+declare
+  v_id uuid;
+  v_number bigint := 0;
+begin
+  for v_id in
+    select id
+    from executions
+    where organization_id = c_organization
+      and status = 'running'
+    order by id
+  loop
+    begin
+      update executions
+      set counted = true
+      where id = v_id
+        and status = 'running';
+      if found then
+        v_number := v_number + 1;
+      end if;
+    exception when serialization_failure then
+      -- It has gone to another partition, so that claim of it has ended.
+      null;
+    end;
+  end loop;
+  update caps
+  set used = used + v_number
+  where organization_id = c_organization;
+end
+$function$;
+)sql";
+
 namespace {
 
 const std::string organization_columns = R"sql(organizations.id, organizations.name, organizations.signing_secrets,
@@ -74,31 +114,12 @@ void set_cap(Session& session, OrganizationId organization, std::optional<int> m
     on conflict (organization_id) do update
     set most = excluded.most
     returning xmax = 0)sql";
-  // What runs when a first cap is set counts from now on.
-  static const std::string count = R"sql(
-    with counted as (
-      update executions
-      set counted = true
-      where organization_id = $1
-        and status = 'running'
-        and not counted
-      returning true
-    )
-    update caps
-    set used = used + (select count(*) from counted)
-    where organization_id = $1)sql";
-  static const std::string forget = R"sql(
-    update executions
-    set counted = false
-    where organization_id = $1
-      and status = 'running'
-      and counted)sql";
-  if (most) {
-    const bool is_new = session.run(set, organization, std::int32_t{*most}).get<bool>(0, 0);
-    if (is_new) (void)session.run(count, organization);
-  } else {
+  static const std::string count = "select count_running($1)";
+  if (!most) {
+    // What it has counted stays marked: the end of that finds no cap to free, and the next cap counts it anew.
     (void)session.run(drop, organization);
-    (void)session.run(forget, organization);
+  } else if (session.run(set, organization, std::int32_t{*most}).get<bool>(0, 0)) {
+    (void)session.run(count, organization);
   }
 }
 
