@@ -68,13 +68,17 @@ TEST_CASE("another organisation's things are not found") {
        {other.get(task), other.get(task + "/executions"), other.get("/api/v1/executions?task_id=" + id),
         other.get("/api/v1/executions/" + execution), other.request("PATCH", task, R"({"name":"mine"})"),
         other.request("PUT", task, R"({"name":"mine"})"), other.request("DELETE", task),
-        other.post(task + "/trigger", "")}) {
+        other.post(task + "/trigger", ""), other.post("/api/v1/executions/" + execution + "/cancel", ""),
+        other.post("/api/v1/executions/" + execution + "/retry", ""), other.get("/api/v1/queues/q")}) {
     CHECK(reply.status == 404);
     CHECK(reply.body == R"({"error":{"code":"not_found","message":"Resource not found"}})");
   }
   CHECK(other.request("DELETE", "/api/v1/tasks?queue=q").json().at("data").at("cancelled") == 0);
   CHECK(other.get("/api/v1/tasks").json().at("data").as_array().empty());
   CHECK(other.get("/api/v1/executions").json().at("data").as_array().empty());
+  CHECK(other.get("/api/v1/audit?subject=q").json().at("data").as_array().empty());
+  CHECK(other.post("/api/v1/queues/q/pause", "").status == 200);
+  CHECK_FALSE(server.get("/api/v1/queues/q").at("paused").as_bool());
   CHECK(server.task(id) == before);
   CHECK(server.executions_of(id).size() == 1);
 }

@@ -31,6 +31,19 @@ TEST_CASE("an execution is shown with its response and request") {
   CHECK(server.client().get("/api/v1/executions/nonsense").status == 404);
 }
 
+TEST_CASE("userinfo of a URL is shown by its task alone") {
+  RunningApi server;
+  const std::string url = "https://user:s3cret@example.com/x";
+  const auto task = server.create(R"({"url":")" + url + R"(","delay":60})");
+  const auto pending = text_of(server.executions_of(task).at(0).at("id"));
+  const std::string masked = "https://***@example.com/x";
+  CHECK(text_of(server.execution(pending).at("request").at("url")) == masked);
+  server.run(task);
+  CHECK(text_of(server.execution(pending).at("request").at("url")) == masked);
+  CHECK(text_of(server.task(task).at("url")) == url);
+  CHECK(text_of(server.task(task).at("name")).starts_with(masked));
+}
+
 TEST_CASE("every attempt is an execution of its own with the id of its run, newest first") {
   RunningApi server;
   const auto task = server.create(R"({"url":"https://example.com"})");

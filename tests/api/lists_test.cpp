@@ -150,8 +150,24 @@ TEST_CASE("executions are filtered by task, queue, status and time") {
   CHECK(server.client().get("/api/v1/tasks/" + first + "/executions").json().at("data").as_array().size() == 1);
 }
 
+TEST_CASE("executions of a deleted task are found by its id, not below it") {
+  RunningApi server;
+  const auto task = server.create(R"({"url":"https://example.com"})");
+  const auto execution = server.run(task);
+  server.create(R"({"url":"https://example.com","delay":60})");
+  CHECK(server.remove(task).status == 204);
+  const auto found = server.get("/api/v1/executions?task_id=" + task).as_array();
+  REQUIRE(found.size() == 1);
+  CHECK(text_of(found[0].at("id")) == execution);
+  CHECK(server.get("/api/v1/executions?task_id=" + task + "&status=failed").as_array().empty());
+  CHECK(server.get("/api/v1/executions?offset=1&task_id=" + task).as_array().empty());
+  CHECK(server.client().get("/api/v1/tasks/" + task + "/executions").status == 404);
+  CHECK(server.client(other_key).get("/api/v1/executions?task_id=" + task).status == 404);
+}
+
 TEST_CASE("executions of a task that is not there are 404") {
   RunningApi server;
+  CHECK(server.client().get("/api/v1/executions?task_id=01890000-0000-7000-8000-000000000000").status == 404);
   CHECK(server.client().get("/api/v1/executions?task_id=nonsense").status == 404);
   CHECK(server.client().get("/api/v1/tasks/nonsense/executions").status == 404);
   CHECK(server.client().get("/api/v1/tasks/01890000-0000-7000-8000-000000000000/executions").status == 404);

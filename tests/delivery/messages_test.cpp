@@ -111,6 +111,17 @@ TEST_CASE("news of a task tell of the task and of the execution") {
         R"("finished_at":"2026-03-01T08:00:01.500Z","duration_ms":1370}})");
 }
 
+TEST_CASE("news of a task do not show the userinfo of its URL") {
+  Claimed attempt = claimed();
+  attempt.url = "https://user:s3cret@example.com/hook";
+  for (const auto status : {ExecutionStatus::failed, ExecutionStatus::success}) {
+    const auto messages = messages_about(attempt, end_of(attempt, status));
+    REQUIRE(messages.size() == 2);
+    CHECK(body_of(messages[1]).find(R"("url":"https://***@example.com/hook")") != std::string::npos);
+    for (const auto& message : messages) CHECK(body_of(message).find("s3cret") == std::string::npos);
+  }
+}
+
 TEST_CASE("how an attempt ended decides what may be told of it") {
   using enum MessageEvent;
   using Events = std::vector<MessageEvent>;

@@ -1,5 +1,6 @@
 // A server that dies or is stopped in the middle of its work loses nothing it has accepted.
 #include <signal.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -14,6 +15,25 @@ using namespace std::chrono_literals;
 namespace {
 
 Time now() { return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now()); }
+
+// A SQLite database that this process is writing to and does not let go.
+class LockedDatabase {
+ public:
+  // `url`: "sqlite:///path"
+  explicit LockedDatabase(const std::string& url) {
+    const std::string file = url.substr(url.find(":/") + 3);
+    if (sqlite3_open_v2(file.c_str(), &database_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK ||
+        sqlite3_exec(database_, "begin immediate", nullptr, nullptr, nullptr) != SQLITE_OK) {
+      throw std::runtime_error(file + ": " + sqlite3_errmsg(database_));
+    }
+  }
+  ~LockedDatabase() { sqlite3_close(database_); }
+  LockedDatabase(const LockedDatabase&) = delete;
+  LockedDatabase& operator=(const LockedDatabase&) = delete;
+
+ private:
+  sqlite3* database_ = nullptr;
+};
 
 }  // namespace
 
@@ -68,4 +88,25 @@ TEST_CASE_METHOD(Deployment, "a reply to an idempotency key survives a kill") {
   CHECK(again.header("Idempotent-Replayed") == "true");
   CHECK(client().post("/api/v1/tasks", body + " ", {{"Idempotency-Key", "order-1"}}).error_code() ==
         "idempotency_key_reused");
+}
+
+TEST_CASE_METHOD(Deployment, "while another process keeps the database locked a write is 503, and goes on afterwards",
+                 "[one-server]") {
+  (void)server().stop();
+  start({"--set", "sqlite.busy_timeout=200ms"});
+  const auto created = create({{"url", target().url("/before")}, {"delay", "1h"}});
+  const std::string task = "/api/v1/tasks/" + std::string(created.at("task_id").as_string());
+  {
+    const LockedDatabase locked(storage().url());
+    for (const auto& reply : {client().post("/api/v1/tasks", R"({"url":")" + target().url("/locked") + "\"}"),
+                              client().request("PATCH", task, R"({"name":"new"})"), client().request("DELETE", task),
+                              client().post(task + "/trigger", "")}) {
+      CHECK(reply.status == 503);
+      CHECK(reply.error_code() == "service_unavailable");
+      CHECK(reply.header("Retry-After"));
+    }
+    CHECK(client().get(task).status == 200);
+  }
+  CHECK(client().request("PATCH", task, R"({"name":"new"})").status == 200);
+  CHECK(reaches(create({{"url", target().url("/after")}}), "success"));
 }

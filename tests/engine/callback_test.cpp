@@ -304,8 +304,7 @@ TEST_CASE_METHOD(CallbackFixture, "a server that is stopped gives open callbacks
   CHECK(outbox_is_empty(next.storage()));
 }
 
-TEST_CASE_METHOD(CallbackFixture, "two servers send every callback of many tasks once") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(CallbackFixture, "two servers send every callback of many tasks once", "[several-servers]") {
   Server first(store, clock, host);
   Server second(store, clock, host);
   constexpr std::size_t total = 200;

@@ -140,8 +140,7 @@ TEST_CASE_METHOD(CancelFixture, "tasks are cancelled as soon as their ids are kn
   CHECK(ended == 200);
 }
 
-TEST_CASE_METHOD(CancelFixture, "an execution that another server is sending is aborted there") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(CancelFixture, "an execution that another server is sending is aborted there", "[several-servers]") {
   Server owner(store, clock, host);
   owner.transport().answer_with(std::nullopt);
   const auto made = create(owner, task());
@@ -152,8 +151,8 @@ TEST_CASE_METHOD(CancelFixture, "an execution that another server is sending is 
   CHECK(executions(other).size() == 1);
 }
 
-TEST_CASE_METHOD(CancelFixture, "an execution that waits in another server's wheel is cancelled at once") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(CancelFixture, "an execution that waits in another server's wheel is cancelled at once",
+                 "[several-servers]") {
   EngineSettings settings;
   settings.claim_ahead = 60s;
   Server owner(store, clock, host, settings);
@@ -167,8 +166,8 @@ TEST_CASE_METHOD(CancelFixture, "an execution that waits in another server's whe
   CHECK(status(owner, *made.execution_id) == ExecutionStatus::cancelled);
 }
 
-TEST_CASE_METHOD(CancelFixture, "what a dead server was sending when it was cancelled is not sent again") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(CancelFixture, "what a dead server was sending when it was cancelled is not sent again",
+                 "[several-servers]") {
   // A server that died with this claim: nobody answers for it.
   ExecutionId id;
   id.value.bytes[0] = 6;

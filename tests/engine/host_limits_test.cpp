@@ -428,8 +428,7 @@ TEST_CASE_METHOD(ClosedBefore, "where hosts are not to be closed none is, and th
 
 // ---- Several servers.
 
-TEST_CASE_METHOD(HostsFixture, "a 429 to one server is respected by another within a second") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(HostsFixture, "a 429 to one server is respected by another within a second", "[several-servers]") {
   Server second(store, clock, host);
   rest();
   ask_for_pause("60");
@@ -442,8 +441,8 @@ TEST_CASE_METHOD(HostsFixture, "a 429 to one server is respected by another with
   CHECK(soon([&] { return has_ended(second, *waiting.execution_id); }));
 }
 
-TEST_CASE_METHOD(HostsFixture, "a closed host is found within a second by a server that nobody tells") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(HostsFixture, "a closed host is found within a second by a server that nobody tells",
+                 "[several-servers]") {
   const auto cli = store.open();
   const HostReport asked{
       {principal.organization_id, "target.example:80"}, HostReport::Kind::asked, clock.now(), clock.now() + 60s, {}};
@@ -454,8 +453,7 @@ TEST_CASE_METHOD(HostsFixture, "a closed host is found within a second by a serv
   CHECK(sent() == 0);
 }
 
-TEST_CASE_METHOD(HostsFixture, "of two servers one sends the trial, and its end counts for both") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(HostsFixture, "of two servers one sends the trial, and its end counts for both", "[several-servers]") {
   Server second(store, clock, host);
   fail_three_times();
   std::this_thread::sleep_for(500ms);

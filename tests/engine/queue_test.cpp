@@ -111,8 +111,7 @@ TEST_CASE_METHOD(QueueFixture, "a queue that is not known is not found") {
   CHECK(server.engine().list_queues(principal).empty());
 }
 
-TEST_CASE_METHOD(QueueFixture, "a pause and a resume on one server reach the others") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(QueueFixture, "a pause and a resume on one server reach the others", "[several-servers]") {
   // One server has no room, so the other one has to hear of it.
   EngineSettings small;
   small.max_in_flight = 1;
@@ -136,15 +135,12 @@ namespace {
 
 // Another server, played by the test: it has claimed the head of a line and is asked about it.
 struct ClaimedElsewhere : QueueFixture {
-  // Nothing is lost when it is false: there is no other server then.
-  const bool several = store.allows_several_servers();
   PluginInstance<Storage> peer = store.open();
   NodeInfo node;
   ExecutionId id;
   ClaimRef held;
 
   ClaimedElsewhere() {
-    if (!several) return;
     node.id.value.bytes[0] = 77;
     node.at = clock.now();
     (void)peer->leases().acquire(node);
@@ -167,8 +163,8 @@ struct ClaimedElsewhere : QueueFixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(ClaimedElsewhere, "a pause asks another server for what that has claimed and not sent") {
-  if (!several) return;
+TEST_CASE_METHOD(ClaimedElsewhere, "a pause asks another server for what that has claimed and not sent",
+                 "[several-servers]") {
   Server server(store, clock, host);
   std::atomic<int> asked{0};
   peer->signals().listen([&](const Signal& signal) {
@@ -182,8 +178,7 @@ TEST_CASE_METHOD(ClaimedElsewhere, "a pause asks another server for what that ha
   CHECK(none_started(server, 0));
 }
 
-TEST_CASE_METHOD(ClaimedElsewhere, "a pause lets go on what another server says it is sending") {
-  if (!several) return;
+TEST_CASE_METHOD(ClaimedElsewhere, "a pause lets go on what another server says it is sending", "[several-servers]") {
   Server server(store, clock, host);
   peer->signals().listen([&](const Signal& signal) {
     if (signal.kind != Signal::Kind::recall) return;
@@ -195,8 +190,8 @@ TEST_CASE_METHOD(ClaimedElsewhere, "a pause lets go on what another server says 
   CHECK(status(server, id) == ExecutionStatus::running);
 }
 
-TEST_CASE_METHOD(ClaimedElsewhere, "a pause that another server does not answer is not confirmed, but holds") {
-  if (!several) return;
+TEST_CASE_METHOD(ClaimedElsewhere, "a pause that another server does not answer is not confirmed, but holds",
+                 "[several-servers]") {
   Server server(store, clock, host);
   Request keyed = request();
   keyed.idempotency = IdempotencyKey{"k", Digest{1}};

@@ -59,6 +59,7 @@ EngineSettings far_ahead() {
 }
 
 constexpr const char* claimed_one = "punctual_claims_total{how=\"ahead\"} 1";
+constexpr const char* claimed_three = "punctual_claims_total{how=\"ahead\"} 3";
 constexpr const char* claimed_two = "punctual_claims_total{how=\"ahead\"} 2";
 
 }  // namespace
@@ -98,12 +99,13 @@ TEST_CASE_METHOD(EngineFixture, "an attempt that took three servers with it coun
   CHECK(executions(server).size() == 2);
 }
 
-TEST_CASE_METHOD(EngineFixture, "a second server on the same store is refused, or works beside the first") {
+TEST_CASE_METHOD(EngineFixture, "a second server on a store that has room for one is refused", "[one-server]") {
   Server server(store, clock, host);
-  if (!store.allows_several_servers()) {
-    CHECK_THROWS_AS(Server(store, clock, host), Conflict);
-    return;
-  }
+  CHECK_THROWS_AS(Server(store, clock, host), Conflict);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a second server works beside the first", "[several-servers]") {
+  Server server(store, clock, host);
   Server second(store, clock, host);
   for (Server* one : {&server, &second}) {
     const auto made = create(*one, task());
@@ -113,8 +115,7 @@ TEST_CASE_METHOD(EngineFixture, "a second server on the same store is refused, o
   CHECK(server.transport().started().size() + second.transport().started().size() == 2);
 }
 
-TEST_CASE_METHOD(EngineFixture, "a change made on one server reaches what another has claimed") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(EngineFixture, "a change made on one server reaches what another has claimed", "[several-servers]") {
   EngineSettings settings;
   settings.claim_ahead = 60s;
   Server owner(store, clock, host, settings);
@@ -135,24 +136,46 @@ TEST_CASE_METHOD(EngineFixture, "a change made on one server reaches what anothe
   CHECK(sent[0].body == "new");
 }
 
-TEST_CASE_METHOD(EngineFixture, "a server whose heartbeat hangs sends nothing more until it is answered") {
+TEST_CASE_METHOD(EngineFixture,
+                 "a server whose heartbeat hangs sends for 5 s more, then nothing until it is answered") {
   FaultyServer server(*this, far_ahead());
-  CreatedTask made;
-  (void)server.engine.create_task(request(), task(30s), [&](const CreatedTask& created) {
-    made = created;
-    return StoredReply{202, ""};
-  });
-  REQUIRE(eventually([&] { return host.metrics().text().find(claimed_one) != std::string::npos; }));
+  for (const auto delay : {4s, 5s, 6s}) {
+    (void)server.engine.create_task(request(), task(delay), [](const CreatedTask&) { return StoredReply{202, ""}; });
+  }
+  REQUIRE(eventually([&] { return host.metrics().text().find(claimed_three) != std::string::npos; }));
   server.faulty.hang_heartbeats(true);
-  clock.advance(31s);
+  // The clock has stood still since the lease was taken.
+  clock.advance(4s);
+  REQUIRE(server.transport.wait_started(1));
+  clock.advance(1s + 1ms);
   std::this_thread::sleep_for(100ms);  // long enough for it to be sent, if it were
-  CHECK(server.transport.started().empty());
+  clock.advance(26s);
+  std::this_thread::sleep_for(100ms);
+  CHECK(server.transport.started().size() == 1);
   server.faulty.hang_heartbeats(false);
-  CHECK(eventually([&] { return server.transport.started().size() == 1; }));
+  CHECK(server.transport.wait_started(3));
 }
 
-TEST_CASE_METHOD(EngineFixture, "what another server is sending is left alone by an edit and seen as running") {
-  if (!store.allows_several_servers()) return;
+TEST_CASE_METHOD(EngineFixture, "a server whose clock is too far from the database's does not start",
+                 "[several-servers]") {
+  const auto offset = GENERATE(-10s, 10s, -2s, 2s);
+  SystemClock machine;
+  FakeClock wrong(machine.now() + offset);
+  const auto storage = store.open();
+  FakeTransport transport(wrong);
+  const std::array<Transport*, 1> transports{&transport};
+  TaskEngine engine(*storage, transports, wrong, host, EngineSettings{});
+  if (std::chrono::abs(offset) > 5s) {
+    CHECK_THROWS_WITH(engine.start(), Catch::Contains("engine.max_clock_offset") &&
+                                          Catch::Contains(offset > 0s ? "ahead of" : "behind"));
+    CHECK(storage->leases().list().empty());
+  } else {
+    CHECK_NOTHROW(engine.start());
+  }
+}
+
+TEST_CASE_METHOD(EngineFixture, "what another server is sending is left alone by an edit and seen as running",
+                 "[several-servers]") {
   Server owner(store, clock, host);
   owner.transport().answer_with(std::nullopt);
   const auto made = create(owner, task());

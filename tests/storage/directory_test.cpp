@@ -1,3 +1,4 @@
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -269,6 +270,35 @@ TEST_CASE_METHOD(TermsFixture, "an old secret goes when its time is over, with a
   CHECK(directory().end_rotations(at(101s)) == 0);
   CHECK(logged() == 1);
   CHECK(directory().find_organization("other")->signing_secrets.size() == 1);
+}
+
+TEST_CASE_METHOD(TermsFixture, "several servers that end a rotation at once end it once, with one entry") {
+  REQUIRE(directory().change_organization(other, [](Organization& one) -> std::optional<AuditEntry> {
+    one.signing_secrets = {"whsec_newest", "whsec_other"};
+    one.old_secret_until = at(90s);
+    return std::nullopt;
+  }));
+  CHECK(change([](Organization& one) { one.old_secret_until = at(100s); }));
+  std::vector<PluginLibrary::Instance> instances;
+  for (int i = 0; i < 4; ++i) instances.push_back(open_another());
+  std::atomic<std::size_t> ended{0};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  for (std::size_t number = 0; number < 8; ++number) {
+    threads.emplace_back([&, number] {
+      try {
+        for (int i = 0; i < 5; ++i) ended += instances[number % instances.size()]->directory().end_rotations(at(100s));
+      } catch (const std::exception&) {
+        ++failures;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(failures == 0);
+  CHECK(ended == 2);
+  CHECK(logged() == 1);
+  CHECK(stored().signing_secrets == std::vector<std::string>{"whsec_new"});
+  CHECK(directory().find_organization("other")->signing_secrets == std::vector<std::string>{"whsec_newest"});
 }
 
 TEST_CASE_METHOD(TermsFixture, "a secret that is put before another one signs first from the next claim on") {

@@ -240,8 +240,7 @@ TEST_CASE_METHOD(CancelFixture, "a refused cancellation does not use its key up"
   CHECK_FALSE(tasks().find_reply(acme, "k", digest_of('a'), at(3s)));
 }
 
-TEST_CASE_METHOD(CancelFixture, "a claim of another server is asked for, or marked") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(CancelFixture, "a claim of another server is asked for, or marked", "[several-servers]") {
   const auto second = open_another();
   const auto elsewhere = next_id<NodeId>();
   (void)second->leases().acquire({elsewhere, "elsewhere", 4711, at(0s)});

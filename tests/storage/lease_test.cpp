@@ -10,8 +10,8 @@ using namespace punctual;
 using namespace punctual::testing;
 using Catch::Matchers::Contains;
 
-TEST_CASE_METHOD(StorageFixture, "where one server is allowed a second one is refused with the name of the first") {
-  if (site.allows_several_servers()) return;
+TEST_CASE_METHOD(StorageFixture, "where one server is allowed a second one is refused with the name of the first",
+                 "[one-server]") {
   const auto second = open_another();
   const NodeInfo info{next_id<NodeId>(), "elsewhere", 4711, at(0s)};
   CHECK_THROWS_AS(second->leases().acquire(info), Conflict);
@@ -25,8 +25,7 @@ TEST_CASE_METHOD(StorageFixture, "a lease that was ended can be taken by another
   CHECK_NOTHROW(second->leases().acquire({next_id<NodeId>(), "elsewhere", 4711, at(0s)}));
 }
 
-TEST_CASE_METHOD(StorageFixture, "where several servers are allowed each has its lease") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(StorageFixture, "where several servers are allowed each has its lease", "[several-servers]") {
   const auto second = open_another();
   const NodeInfo info{next_id<NodeId>(), "elsewhere", 4711, at(0s)};
   const auto report = second->leases().acquire(info);
@@ -36,8 +35,8 @@ TEST_CASE_METHOD(StorageFixture, "where several servers are allowed each has its
   CHECK(store().leases().heartbeat(node, at(1s)));
 }
 
-TEST_CASE_METHOD(StorageFixture, "a server that beats is left alone while a silent one is rescued from") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(StorageFixture, "a server that beats is left alone while a silent one is rescued from",
+                 "[several-servers]") {
   insert(once(acme, at(1s)));
   const Claimed kept = claim_one(at(2s));
   const NodeId alive = node;
@@ -100,6 +99,10 @@ TEST_CASE_METHOD(StorageFixture, "every rescue of an attempt is counted, a retry
   item.retry = Retry{next_id<ExecutionId>(), at(4s)};
   (void)settle(item);
   CHECK(claim_one(at(4s)).rescues == 0);
+  succeed();
+  const Claimed retry = claim_one(at(4s));
+  CHECK(retry.attempt == 2);
+  CHECK(retry.rescues == 1);
 }
 
 TEST_CASE_METHOD(StorageFixture, "a rescued head of a queue is the head again") {

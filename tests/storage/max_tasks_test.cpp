@@ -59,6 +59,47 @@ TEST_CASE_METHOD(QuotaFixture, "max_tasks is exact under many threads of several
   CHECK(stored() == 25);
 }
 
+TEST_CASE_METHOD(QuotaFixture, "groups and single creations at once never make more cron tasks than may be there") {
+  constexpr std::size_t most = 25;
+  limit([&](OrganizationLimits& limits) { limits.max_tasks = most; });
+  std::vector<PluginLibrary::Instance> instances;
+  for (int i = 0; i < 3; ++i) instances.push_back(open_another());
+  std::atomic<std::size_t> made{0};
+  std::atomic<int> torn{0};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  for (std::size_t number = 0; number < 9; ++number) {
+    threads.emplace_back([&, number] {
+      Storage& mine = *instances[number % instances.size()];
+      try {
+        for (int i = 0; i < 10; ++i) {
+          if (number / 3 != 0) {
+            const std::vector<NewWork> group{cron(acme, at(900s)), once(acme, at(1s), "q"), cron(acme, at(900s)),
+                                             cron(acme, at(900s))};
+            const auto result = mine.groups().insert(node, group, std::nullopt).result;
+            if (result == applied) made += 3;
+            for (const NewWork& one : group) {
+              torn += mine.tasks().find(acme, one.task.id).has_value() != (result == applied);
+            }
+          } else {
+            const NewWork one = cron(acme, at(900s));
+            if (mine.work().insert(node, {&one, 1}).at(0).result == applied) ++made;
+          }
+        }
+      } catch (const std::exception&) {
+        ++failures;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(failures == 0);
+  CHECK(torn == 0);
+  CHECK(made == most);
+  TaskQuery query{acme, 1000};
+  query.schedule_type = ScheduleType::cron;
+  CHECK(tasks().list(query).items.size() == most);
+}
+
 TEST_CASE_METHOD(QuotaFixture, "a sync is bound by the cron tasks that are there when it is done") {
   limit([](OrganizationLimits& limits) { limits.max_tasks = 2; });
   const TaskId first = insert(cron(acme, at(900s)));

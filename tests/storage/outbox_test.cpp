@@ -460,8 +460,8 @@ TEST_CASE_METHOD(OutboxFixture, "held names the messages of a lease and no other
   CHECK(store().leases().held(node).empty());
 }
 
-TEST_CASE_METHOD(OutboxFixture, "where several servers are allowed one without a lease claims nothing") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(OutboxFixture, "where several servers are allowed one without a lease claims nothing",
+                 "[several-servers]") {
   tell(at(1s), {message(completed)});
   auto request = message_request(at(2s));
   request.node = next_id<NodeId>();
@@ -469,8 +469,8 @@ TEST_CASE_METHOD(OutboxFixture, "where several servers are allowed one without a
   CHECK(claim_messages(at(2s)).size() == 1);
 }
 
-TEST_CASE_METHOD(OutboxFixture, "where several servers are allowed the end of a lease gives its messages back") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(OutboxFixture, "where several servers are allowed the end of a lease gives its messages back",
+                 "[several-servers]") {
   tell(at(1s), {message(completed)});
   REQUIRE(claim_messages(at(2s)).size() == 1);
   store().leases().end(node);

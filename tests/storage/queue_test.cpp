@@ -290,8 +290,8 @@ TEST_CASE_METHOD(QueueFixture, "a claim that is not being sent is void when its 
   CHECK(claim_one(at(5s)).id == second);
 }
 
-TEST_CASE_METHOD(QueueFixture, "a pause waits for another server's claim until that is returned or said to be sent") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(QueueFixture, "a pause waits for another server's claim until that is returned or said to be sent",
+                 "[several-servers]") {
   set_concurrency(2);
   queued(at(1s));
   queued(at(1s));
@@ -437,8 +437,8 @@ TEST_CASE_METHOD(QueueFixture, "deleting a wide queue counts what waits and leav
   CHECK(claim(at(5s)).size() == 1);
 }
 
-TEST_CASE_METHOD(QueueFixture, "a deletion that waits for other servers keeps them from claiming more of the queue") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(QueueFixture, "a deletion that waits for other servers keeps them from claiming more of the queue",
+                 "[several-servers]") {
   set_concurrency(5);
   queued(3, at(1s));
   const auto other_server = open_another();

@@ -436,6 +436,76 @@ TEST_CASE_METHOD(RetryQuotaFixture, "of many executions as many are run again as
   CHECK(used(at(90s)) == 5);
 }
 
+TEST_CASE_METHOD(
+    RetryQuotaFixture,
+    "executions run again alone and in bulk, by many threads of several instances, fill a quota and no more") {
+  constexpr std::size_t total = 100;
+  constexpr std::int64_t most = 60;
+  std::vector<NewWork> batch;
+  for (std::size_t i = 0; i < total; ++i) {
+    batch.push_back(once(acme, at(1s), i % 4 == 0 ? std::optional("q" + std::to_string(i)) : std::nullopt));
+  }
+  REQUIRE(offer(batch) == Results(total, applied));
+  std::vector<Settlement> ends;
+  for (const Claimed& one : claim(at(1s), total)) ends.push_back(settlement(one, ExecutionStatus::failed, at(2s)));
+  REQUIRE(ends.size() == total);
+  (void)work().settle(ends);
+  quota(most);
+  std::vector<PluginLibrary::Instance> instances;
+  for (int i = 0; i < 3; ++i) instances.push_back(open_another());
+  std::atomic<std::int64_t> begun{0};
+  std::atomic<int> refused{0};
+  std::atomic<int> wrong{0};
+  const auto one_again = [&](ExecutionChanges& changes, ExecutionId id) {
+    const auto run = next_id<ExecutionId>();
+    const auto result = changes.retry(write({}, at(9s)), id, {run, run, 1, at(9s)}).result;
+    if (result == applied) ++begun;
+    if (result == exceeded) ++refused;
+    wrong += result != applied && result != exceeded;
+  };
+  const auto many_again = [&](ExecutionChanges& changes) {
+    std::vector<ExecutionId> ids(7);
+    for (ExecutionId& id : ids) id = next_id<ExecutionId>();
+    const RetryFilter filter{{ExecutionStatus::failed}, {}, {}, {}, {}};
+    std::size_t number = 0;
+    const auto result = changes
+                            .retry_many(write({}, at(9s)), filter, ids, at(9s),
+                                        [&](std::size_t count) {
+                                          number = count;
+                                          return StoredReply{};
+                                        })
+                            .result;
+    begun += static_cast<std::int64_t>(result == applied ? number : 0);
+    wrong += result != applied && result != exceeded;
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t number = 0; number < 12; ++number) {
+    threads.emplace_back([&, number] {
+      auto& changes = instances[number % instances.size()]->execution_changes();
+      try {
+        // Every other thread runs a sixth of them again one by one, which is more than there is room for in all.
+        for (std::size_t i = number / 2; i < total; i += 6) {
+          if (number % 2 == 0) {
+            one_again(changes, batch[i].execution->id);
+          } else if (i < 30) {
+            many_again(changes);
+          }
+        }
+      } catch (const std::exception&) {
+        ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(refused > 0);
+  CHECK(begun == most);
+  CHECK(used(at(9s)) == most);
+  ExecutionQuery pending{acme, at(9s), 1000};
+  pending.status = ExecutionStatus::pending;
+  CHECK(tasks().list_executions(pending).items.size() == most);
+}
+
 TEST_CASE_METHOD(RetryQuotaFixture, "what an organisation keeps no longer is not run again in bulk") {
   (void)failed(at(1s));
   const auto recent = failed(at(100s));

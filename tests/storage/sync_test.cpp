@@ -216,8 +216,8 @@ TEST_CASE_METHOD(SyncFixture, "what is removed is not run any more") {
 }
 
 TEST_CASE_METHOD(SyncFixture,
-                 "a claim of another server that has not said what it does keeps a sync from all it would do") {
-  if (!site.allows_several_servers()) return;
+                 "a claim of another server that has not said what it does keeps a sync from all it would do",
+                 "[several-servers]") {
   const auto id = add("a");
   (void)occurrence(id, at(5s));
   REQUIRE(claim(at(5s)).size() == 1);

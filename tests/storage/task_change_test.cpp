@@ -244,7 +244,6 @@ namespace {
 // A task that another server has claimed.
 struct ElsewhereFixture : StorageFixture {
   ElsewhereFixture() {
-    if (!site.allows_several_servers()) return;
     second = open_another();
     (void)second->leases().acquire({elsewhere, "elsewhere", 4711, at(0s)});
     id = insert(once(acme, at(1s)));
@@ -270,8 +269,8 @@ struct ElsewhereFixture : StorageFixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server holds a change up and is left as it is") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server holds a change up and is left as it is",
+                 "[several-servers]") {
   auto update = change_to(task(id));
   update.task.spec.name = "new";
   CHECK(tasks().update(write(id, at(3s)), update).result == WriteResult::held_elsewhere);
@@ -282,8 +281,8 @@ TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server holds a change up 
   CHECK(tasks().update(write(id, at(5s)), update).result == WriteResult::applied);
 }
 
-TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server that is marked as started is under way") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server that is marked as started is under way",
+                 "[several-servers]") {
   mark_started(claimed);
   const auto outcome = tasks().remove(write(id, at(3s)));
   CHECK(outcome.result == WriteResult::applied);
@@ -292,8 +291,8 @@ TEST_CASE_METHOD(ElsewhereFixture, "a claim of another server that is marked as 
   CHECK(second->work().settle({&end, 1})[0] == SettleOutcome::settled);
 }
 
-TEST_CASE_METHOD(ElsewhereFixture, "a mark on an earlier claim of another server says nothing about its new one") {
-  if (!site.allows_several_servers()) return;
+TEST_CASE_METHOD(ElsewhereFixture, "a mark on an earlier claim of another server says nothing about its new one",
+                 "[several-servers]") {
   mark_started(claimed);
   const ClaimRef given_back{claimed.id, claimed.token};
   second->work().release({&given_back, 1});

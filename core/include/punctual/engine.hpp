@@ -193,8 +193,10 @@ class Engine {
 
   // ---- executions
 
+  // Userinfo in `request_url` is masked.
   [[nodiscard]] virtual ExecutionDetail find_execution(const Principal& principal, ExecutionId id) = 0;
-  // `query.now` is set by the engine. With a task_id that does not exist: NotFound.
+  // `query.now` is set by the engine. Of a deleted task too; with a task_id of which there is neither a task nor an
+  // execution: NotFound.
   [[nodiscard]] virtual Page<Execution> list_executions(ExecutionQuery query) = 0;
   // A pending execution is `cancelled` at once. One that is being sent stays `running` for a moment: it is aborted, on
   // whichever server sends it, ends as cancelled whatever comes back, and is not tried again. Conflict: it has ended.

@@ -6,6 +6,8 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "host/masking.hpp"
+
 namespace punctual {
 namespace {
 
@@ -38,7 +40,7 @@ std::string task_and_execution(const Claimed& claimed, const Settlement& end) {
   return boost::json::serialize(object{{"task",
                                         {{"id", claimed.task_id.text()},
                                          {"name", claimed.task_name},
-                                         {"url", claimed.url},
+                                         {"url", mask_userinfo(claimed.url)},
                                          {"method", name_of(claimed.method)}}},
                                        {"execution",
                                         {{"id", claimed.id.text()},

@@ -1,6 +1,7 @@
 // TaskEngine: what a frontend asks for about executions.
 #include "engine/organization_limits.hpp"
 #include "engine/task_engine_parts.hpp"
+#include "host/masking.hpp"
 
 namespace punctual {
 
@@ -10,18 +11,26 @@ ExecutionDetail TaskEngine::find_execution(const Principal& principal, Execution
   const auto since = kept_since(principal);
   if (since && found->execution.finished_at && *found->execution.finished_at < *since) throw NotFound();
   show_claim(found->execution);
+  found->request_url = mask_userinfo(found->request_url);
   return std::move(*found);
 }
 
 Page<Execution> TaskEngine::list_executions(ExecutionQuery query) {
   query.now = now();
-  if (query.task_id) {
-    const auto task = parts_->storage.tasks().find(query.organization_id, *query.task_id);
-    if (!task || is_over(*task, query.kept_since)) throw NotFound();
-  }
   auto page = parts_->storage.tasks().list_executions(query);
+  if (page.items.empty() && query.task_id && !knows_task(query)) throw NotFound();
   for (auto& execution : page.items) show_claim(execution);
   return page;
+}
+
+// A deleted task is known by what is kept of its executions.
+bool TaskEngine::knows_task(const ExecutionQuery& query) {
+  const auto task = parts_->storage.tasks().find(query.organization_id, *query.task_id);
+  if (task && !is_over(*task, query.kept_since)) return true;
+  ExecutionQuery any{query.organization_id, query.now, 1};
+  any.task_id = query.task_id;
+  any.kept_since = query.kept_since;
+  return !parts_->storage.tasks().list_executions(any).items.empty();
 }
 
 std::optional<Time> TaskEngine::kept_since(const Principal& principal) const {

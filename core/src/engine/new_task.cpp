@@ -7,6 +7,7 @@
 #include "cron/cron_schedule.hpp"
 #include "engine/organization_limits.hpp"
 #include "engine/task_audit.hpp"
+#include "host/masking.hpp"
 #include "punctual/errors.hpp"
 
 namespace punctual {
@@ -26,8 +27,9 @@ std::string_view cut_utf8(std::string_view text, std::size_t size) {
 Time due_after(Time now, seconds delay) { return std::chrono::ceil<milliseconds>(now + delay); }
 
 std::string default_name(const TaskSpec& spec, Time due) {
+  const std::string url = mask_userinfo(spec.url);
   if (spec.schedule_type == ScheduleType::cron) {
-    return "Cron: " + std::string(cut_utf8(spec.url, max_name - 6));
+    return "Cron: " + std::string(cut_utf8(url, max_name - 6));
   }
   static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -39,7 +41,7 @@ std::string default_name(const TaskSpec& spec, Time due) {
                 months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(clock.hours().count()),
                 static_cast<int>(clock.minutes().count()));
   const std::string_view suffix(when.data());
-  return std::string(cut_utf8(spec.url, max_name - suffix.size())) + std::string(suffix);
+  return std::string(cut_utf8(url, max_name - suffix.size())) + std::string(suffix);
 }
 
 std::optional<Time> next_run(const TaskSpec& spec, Time after) {

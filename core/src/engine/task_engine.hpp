@@ -112,6 +112,7 @@ class TaskEngine final : public Engine {
   [[nodiscard]] Channel shown(Channel channel) const;
   void require_works(const Channel& channel);
   [[nodiscard]] Channel stored_channel(const Principal& principal, ChannelId id);
+  [[nodiscard]] bool knows_task(const ExecutionQuery& query);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -21,17 +21,6 @@ void mask_after(std::string& text, std::string_view prefix, std::string_view alp
   }
 }
 
-// Userinfo ends at the last '@' of the authority (RFC 3986, section 3.2).
-void mask_userinfo(std::string& text) {
-  constexpr std::string_view begin = "://";
-  for (auto at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
-    at += begin.size();
-    const auto end = std::min(text.find_first_of("/?#\"<> \t\r\n", at), text.size());
-    const auto user_size = std::string_view(text).substr(at, end - at).rfind('@');
-    if (user_size != std::string_view::npos) text.replace(at, user_size, mask);
-  }
-}
-
 // libpq also takes the password as a parameter of the URL.
 void mask_password_parameters(std::string& text) {
   constexpr std::string_view parameter = "password=";
@@ -84,9 +73,21 @@ void append_escaped(std::string& out, std::uint32_t code) {
 
 }  // namespace
 
-std::string mask_secrets(std::string_view text) {
+// Userinfo ends at the last '@' of the authority (RFC 3986, section 3.2).
+std::string mask_userinfo(std::string_view text) {
+  constexpr std::string_view begin = "://";
   std::string out(text);
-  mask_userinfo(out);
+  for (auto at = out.find(begin); at != std::string::npos; at = out.find(begin, at)) {
+    at += begin.size();
+    const auto end = std::min(out.find_first_of("/?#\"<> \t\r\n", at), out.size());
+    const auto user_size = std::string_view(out).substr(at, end - at).rfind('@');
+    if (user_size != std::string_view::npos) out.replace(at, user_size, mask);
+  }
+  return out;
+}
+
+std::string mask_secrets(std::string_view text) {
+  std::string out = mask_userinfo(text);
   mask_password_parameters(out);
   mask_after(out, "sk_live_", std::string(letters_and_digits) + "-_");
   mask_after(out, "whsec_", std::string(letters_and_digits) + "+/=-_");

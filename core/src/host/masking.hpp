@@ -12,6 +12,8 @@ namespace punctual {
 
 // `text` with each of `values` replaced wherever it stands. What is shorter than a secret can be is left.
 [[nodiscard]] std::string mask_values(std::string_view text, std::span<const std::string> values);
+// The same for userinfo of URLs alone.
+[[nodiscard]] std::string mask_userinfo(std::string_view text);
 
 // `text` on one line and in valid UTF-8: control characters are written \n, \r, \t, \xNN or \uNNNN, other bytes that are not
 // UTF-8 become U+FFFD.

@@ -34,7 +34,7 @@ Answer list_executions(const Call& call) {
 
 Answer list_task_executions(const Call& call) {
   ExecutionQuery query;
-  query.task_id = id_of<TaskId>(call.parameter);
+  query.task_id = call.engine.find_task(*call.principal, id_of<TaskId>(call.parameter)).id;
   return page_of_executions(call, std::move(query));
 }
 
