@@ -64,6 +64,7 @@ TEST_CASE("every field that a client decides has its place in the audit log") {
 TEST_CASE("secrets are masked in the audit log: userinfo, header values, keys") {
   TaskSpec after = some_task();
   after.url = "https://user:other@example.com/hook?x=2";
+  after.on_failure_url = "https://example.com/alarm?Access-Token=abcdefgh";
   after.headers = {{"Authorization", "Bearer secret-b"}, {"X-Other", "2"}};
   after.callback_url = "https://example.com/?k=sk_live_abcdefgh";
   const std::string text = describe_changes(some_task(), after);

@@ -6,6 +6,7 @@
 #include "cli/command.hpp"
 #include "cli/organization_limits_text.hpp"
 #include "delivery/signer.hpp"
+#include "host/masking.hpp"
 
 namespace punctual {
 namespace {
@@ -35,7 +36,7 @@ Organization create_organization(Directory& directory, IdGenerator& ids, std::st
   }
   Organization organization{ids.next<OrganizationId>(now), std::string(name), {make_signing_secret()}, now, {}};
   const AuditEntry audit = entry(organization.id, now, actor, "organization.created", organization.id.text(),
-                                 "Made the organisation \"" + organization.name + "\"");
+                                 "Made the organisation \"" + mask_secrets(organization.name) + "\"");
   try {
     directory.create_organization(organization, &audit);
   } catch (const Conflict&) {
@@ -104,7 +105,7 @@ NewApiKey create_key(Directory& directory, IdGenerator& ids, OrganizationId owne
   key.record.name = wish.name;
   if (wish.valid_for) key.record.expires_at = now + *wish.valid_for;
   std::string detail = "Made an API key";
-  if (!wish.name.empty()) detail += " named \"" + wish.name + "\"";
+  if (!wish.name.empty()) detail += " named \"" + mask_secrets(wish.name) + "\"";
   if (key.record.expires_at) detail += ", valid until " + format_rfc3339(*key.record.expires_at);
   const AuditEntry audit = entry(owner, now, actor, "key.created", key.record.public_id, std::move(detail));
   directory.create_key(key.record, &audit);
