@@ -6,7 +6,8 @@
 
 namespace punctual {
 
-// `text` with everything that looks like a secret replaced: sk_live_…, whsec_…, userinfo of a URL, password=… in one.
+// `text` with everything that looks like a secret replaced: sk_live_…, whsec_…, userinfo of a URL, and the values of its
+// parameters whose names have token, secret, passw, pwd, key, sig, auth or credential in them.
 [[nodiscard]] std::string mask_secrets(std::string_view text);
 
 // `text` on one line and in valid UTF-8: control characters are written \n, \r, \t, \xNN or \uNNNN, other bytes that are not
