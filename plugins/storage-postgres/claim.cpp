@@ -36,7 +36,8 @@ returns table (
   scheduled_for timestamptz, queue text, capped boolean, updated_at timestamptz, method text, url text, headers bytea,
   body bytea, timeout_ms bigint, schedule_type text, retry_attempts integer, retry_delay_s bigint,
   retry_max_delay_s bigint, expires_in_s bigint, expected_status_codes text, expected_body_pattern text,
-  callback_url text, on_failure_url text, on_recovery_url text, task_name text, signing_secrets text[])
+  callback_url text, on_failure_url text, on_recovery_url text, task_name text, signing_secrets text[],
+  old_secret_until timestamptz)
 language plpgsql
 as $function$
 #variable_conflict use_column
@@ -66,7 +67,8 @@ begin
     return query select null::timestamptz, null::uuid, null::uuid, null::uuid, null::uuid, null::integer, null::integer,
       null::timestamptz, null::text, null::boolean, null::timestamptz, null::text, null::text, null::bytea, null::bytea,
       null::bigint, null::text, null::integer, null::bigint, null::bigint, null::bigint, null::text, null::text,
-      null::text, null::text, null::text, null::text, null::text[];
+      null::text, null::text, null::text, null::text, null::text[],
+      null::timestamptz;
     return;
   end if;
   perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
@@ -409,7 +411,8 @@ begin
       null::uuid, null::uuid, null::uuid, null::uuid, null::integer, null::integer, null::timestamptz, null::text,
       null::boolean, null::timestamptz, null::text, null::text, null::bytea, null::bytea, null::bigint, null::text,
       null::integer, null::bigint, null::bigint, null::bigint, null::text, null::text, null::text, null::text,
-      null::text, null::text, null::text[];
+      null::text, null::text, null::text[],
+      null::timestamptz;
   return query
     select null::timestamptz, one.id, one.run_id, one.task_id, one.organization_id, one.attempt, one.rescues,
       one.scheduled_for, one.queue, one.counted, task.updated_at, task.method, task.url, task.headers, task.body,
@@ -417,7 +420,7 @@ begin
       task.expires_in_s, task.expected_status_codes, task.expected_body_pattern, task.callback_url,
       task.on_failure_url, task.on_recovery_url,
       case when task.on_failure_url is null and task.on_recovery_url is null then '' else task.name end,
-      organizations.signing_secrets
+      organizations.signing_secrets, organizations.old_secret_until
     from unnest(v_ids) with ordinality as taken (id, ord)
     join executions_keep one on one.id = taken.id
     join lateral (select * from tasks where tasks.id = one.task_id limit 1) task on true
@@ -460,6 +463,7 @@ Claimed claimed_from(RowReader& row, ClaimToken token) {
   row.read(claimed.on_recovery_url);
   row.read(claimed.task_name);
   claimed.signing_secrets = read_text_array(row.next_bytes());
+  row.read(claimed.old_secret_until);
   return claimed;
 }
 

@@ -131,7 +131,9 @@ void set_quota(Session& session, OrganizationId organization, std::optional<std:
     insert into quotas as quota (organization_id, most, month, used)
     values ($1, $2, 'epoch', 0)
     on conflict (organization_id) do update
-    set most = excluded.most, told = case when quota.most = excluded.most then quota.told else 0 end)sql";
+    set most = excluded.most,
+      told = least(quota.told,
+        case when quota.used >= excluded.most then 2 when quota.used * 5 >= excluded.most * 4 then 1 else 0 end))sql";
   if (most) {
     (void)session.run(set, organization, *most);
   } else {
@@ -151,13 +153,15 @@ std::optional<QuotaUse> PostgresQuotas::find(OrganizationId organization, Time a
   });
 }
 
-std::vector<QuotaNotice> PostgresQuotas::take_notices(const std::function<AuditEntry(const QuotaNotice&)>& describe) {
+std::vector<QuotaNotice> PostgresQuotas::take_notices(Time now,
+                                                      const std::function<AuditEntry(const QuotaNotice&)>& describe) {
   // What another server tells of at the same moment is locked, and left to it.
   static const std::string sql = R"sql(
     with untold as (
       select organization_id, told
       from quotas
-      where told < case when used >= most then 2 when used * 5 >= most * 4 then 1 else 0 end
+      where month = $1
+        and told < case when used >= most then 2 when used * 5 >= most * 4 then 1 else 0 end
       order by organization_id
       for update skip locked
     ), told as (
@@ -173,7 +177,7 @@ std::vector<QuotaNotice> PostgresQuotas::take_notices(const std::function<AuditE
     order by told.organization_id)sql";
   return pool_.write([&](Session& session) {
     std::vector<QuotaNotice> notices;
-    const Rows rows = session.run(sql);
+    const Rows rows = session.run(sql, month_of(now));
     for (std::size_t at = 0; at < rows.size(); ++at) {
       QuotaNotice notice{rows.get<OrganizationId>(at, 0),
                          rows.get<std::string>(at, 1),

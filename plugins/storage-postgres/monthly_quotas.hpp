@@ -31,7 +31,7 @@ class PostgresQuotas final : public Quotas {
 
   [[nodiscard]] std::optional<QuotaUse> find(OrganizationId organization, Time at) override;
   [[nodiscard]] std::vector<QuotaNotice> take_notices(
-      const std::function<AuditEntry(const QuotaNotice&)>& describe) override;
+      Time now, const std::function<AuditEntry(const QuotaNotice&)>& describe) override;
 
  private:
   SessionPool& pool_;

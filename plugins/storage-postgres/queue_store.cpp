@@ -245,21 +245,37 @@ TaskWriteOutcome PostgresQueueStore::change(const TaskWrite& write, std::string_
   });
 }
 
-TaskWriteOutcome PostgresQueueStore::forget(const TaskWrite& write, std::string_view name) {
+TaskWriteOutcome PostgresQueueStore::forget(const TaskWrite& write, std::string_view name,
+                                            const std::function<void(const Queue&)>& forgetting) {
   static const std::string sql = R"sql(
+    with before as (
+      select organization_id, name, paused, concurrency, rate
+      from queues
+      where organization_id = $1
+        and name = $2
+        and (configured or paused)
+      for update
+    )
     update queues
     set configured = false, paused = false, concurrency = 1, rate = null, rate_at_once = null, rate_every = null,
       next_at = null, ready_at = least(ready_at, $3)
-    where organization_id = $1
-      and name = $2
-      and (configured or paused))sql";
+    from before
+    where queues.organization_id = before.organization_id
+      and queues.name = before.name
+    returning before.paused, before.concurrency, before.rate)sql";
   return pool_.write([&](Session& session) {
     if (auto earlier = replayed(session, write)) return *std::move(earlier);
-    const bool was_set = session.run(sql, write.organization_id, name, write.now).changed() > 0;
-    if (!was_set && !find_queue(session, write.organization_id, name)) {
-      return refused(session, write, WriteResult::not_found);
+    const Rows forgotten = session.run(sql, write.organization_id, name, write.now);
+    if (forgotten.empty()) {
+      if (!find_queue(session, write.organization_id, name)) return refused(session, write, WriteResult::not_found);
+      return TaskWriteOutcome{};
     }
-    if (was_set) write_audit(session, write.audit);
+    RowReader row(forgotten, 0);
+    Queue before;
+    before.name = name;
+    read_settings(row, before);
+    if (forgetting) forgetting(before);
+    write_audit(session, write.audit);
     return TaskWriteOutcome{};
   });
 }

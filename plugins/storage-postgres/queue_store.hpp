@@ -14,7 +14,8 @@ class PostgresQueueStore final : public QueueStore {
   [[nodiscard]] std::optional<Queue> find(OrganizationId organization, std::string_view name) override;
   [[nodiscard]] TaskWriteOutcome change(const TaskWrite& write, std::string_view name, const QueueChange& change,
                                         const QueueReply& reply) override;
-  [[nodiscard]] TaskWriteOutcome forget(const TaskWrite& write, std::string_view name) override;
+  [[nodiscard]] TaskWriteOutcome forget(const TaskWrite& write, std::string_view name,
+                                        const std::function<void(const Queue&)>& forgetting) override;
   // Two transactions: what is paused by the first one is given out no more when the second one looks for claims.
   [[nodiscard]] PauseOutcome pause(const TaskWrite& write, std::string_view name) override;
   [[nodiscard]] TaskWriteOutcome resume(const TaskWrite& write, std::string_view name) override;

@@ -38,7 +38,12 @@ std::vector<SyncBase::Other> lock_scope(Session& session, OrganizationId organiz
   const Rows rows = session.run(scope.others ? cron_tasks_locked : named_cron_tasks_locked, parameters);
   std::vector<SyncBase::Other> locked(rows.size());
   for (std::size_t at = 0; at < rows.size(); ++at) {
-    locked[at] = {rows.get<TaskId>(at, 0), rows.get<std::string>(at, 1)};
+    RowReader row(rows, at);
+    row.read(locked[at].id);
+    row.read(locked[at].name);
+    row.read(locked[at].url);
+    row.read(locked[at].cron_expression);
+    row.read(locked[at].timezone);
   }
   return locked;
 }
@@ -124,7 +129,7 @@ void lock_lines_of(Session& session, OrganizationId organization, const SyncPlan
 namespace {
 
 const std::string cron_tasks = R"sql(
-    select id, name
+    select id, name, url, cron_expression, timezone
     from tasks_keep
     where organization_id = $1
       and schedule_type = 'cron'

@@ -193,11 +193,14 @@ TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const Tas
   return outcome;
 }
 
-TaskWriteOutcome remove_task(Session& session, const TaskWrite& write) {
+TaskWriteOutcome remove_task(Session& session, const TaskWrite& write,
+                             const std::function<void(const Task&)>& removing) {
   if (auto earlier = replayed(session, write)) return *std::move(earlier);
-  if (!lock_task(session, write.organization_id, write.task_id)) return refused(session, write, WriteResult::not_found);
+  const auto stored = lock_task(session, write.organization_id, write.task_id);
+  if (!stored) return refused(session, write, WriteResult::not_found);
   auto revoked = remove_tasks(session, write, {&write.task_id, 1});
   if (!revoked) return refused(session, write, WriteResult::held_elsewhere);
+  if (removing) removing(*stored);
   write_audit(session, write.audit);
   return {WriteResult::applied, std::nullopt, *std::move(revoked)};
 }

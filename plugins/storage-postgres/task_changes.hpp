@@ -14,7 +14,8 @@
 namespace punctual::postgres {
 
 [[nodiscard]] TaskWriteOutcome update_task(Session& session, const TaskWrite& write, const TaskUpdate& change);
-[[nodiscard]] TaskWriteOutcome remove_task(Session& session, const TaskWrite& write);
+[[nodiscard]] TaskWriteOutcome remove_task(Session& session, const TaskWrite& write,
+                                           const std::function<void(const Task&)>& removing = {});
 // The same of several, without idempotency: the claims that ended by it; nullopt: held_elsewhere. The tasks are locked.
 [[nodiscard]] std::optional<std::vector<ClaimRef>> remove_tasks(Session& session, const TaskWrite& write,
                                                                 std::span<const TaskId> tasks);

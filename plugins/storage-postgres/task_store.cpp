@@ -24,8 +24,8 @@ TaskWriteOutcome PostgresTaskStore::update(const TaskWrite& write, const TaskUpd
   return outcome;
 }
 
-TaskWriteOutcome PostgresTaskStore::remove(const TaskWrite& write) {
-  return pool_.write([&](Session& session) { return remove_task(session, write); });
+TaskWriteOutcome PostgresTaskStore::remove(const TaskWrite& write, const std::function<void(const Task&)>& removing) {
+  return pool_.write([&](Session& session) { return remove_task(session, write, removing); });
 }
 
 TaskWriteOutcome PostgresTaskStore::add_run(const TaskWrite& write, const NewExecution& execution) {

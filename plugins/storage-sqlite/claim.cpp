@@ -98,8 +98,10 @@ ClaimResult claim_due(Connection& connection, Turns& turns, const ClaimRequest& 
   for (const Candidate& candidate : choose_due(connection, terms, turns, request)) {
     mark_claimed(connection, candidate.id, request);
     Claimed& claimed = result.claimed.emplace_back(read_claimed(connection, candidate.id, request.token));
-    claimed.signing_secrets = terms.of(claimed.organization_id).signing_secrets;
-    claimed.capped = terms.of(claimed.organization_id).capped;
+    const OrganizationTerms& owner = terms.of(claimed.organization_id);
+    claimed.signing_secrets = owner.signing_secrets;
+    claimed.old_secret_until = owner.old_secret_until;
+    claimed.capped = owner.capped;
     if (claimed.queue) ++starts[{claimed.organization_id, *claimed.queue}];
     lines.touch(claimed.organization_id, claimed.queue);
   }

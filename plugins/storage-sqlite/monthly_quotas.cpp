@@ -6,13 +6,15 @@
 namespace punctual::sqlite {
 namespace {
 
-// Those that have come further than was told.
-std::vector<QuotaNotice> untold(Connection& connection) {
+// Those that have come further in the month than was told.
+std::vector<QuotaNotice> untold(Connection& connection, Time month) {
   Query rows(connection, R"sql(
     select quotas.organization_id, organizations.name, quotas.most, quotas.used, quotas.told
     from quotas
     join organizations on organizations.id = quotas.organization_id
-    where quotas.told < iif(quotas.used >= quotas.most, 2, iif(quotas.used * 5 >= quotas.most * 4, 1, 0)))sql");
+    where quotas.month = ?1
+      and quotas.told < iif(quotas.used >= quotas.most, 2, iif(quotas.used * 5 >= quotas.most * 4, 1, 0)))sql",
+             month);
   std::vector<QuotaNotice> out;
   while (rows.next()) {
     QuotaNotice notice{rows.get<OrganizationId>(0),
@@ -79,7 +81,8 @@ void set_quota(Connection& connection, OrganizationId organization, std::optiona
     insert into quotas (organization_id, most, month, used)
     values (?1, ?2, 0, 0)
     on conflict (organization_id) do update
-    set most = excluded.most, told = iif(most = excluded.most, told, 0))sql",
+    set most = excluded.most,
+      told = min(told, iif(used >= excluded.most, 2, iif(used * 5 >= excluded.most * 4, 1, 0))))sql",
         organization, *most)
       .run();
 }
@@ -96,11 +99,13 @@ std::optional<QuotaUse> SqliteQuotas::find(OrganizationId organization, Time at)
   });
 }
 
-std::vector<QuotaNotice> SqliteQuotas::take_notices(const std::function<AuditEntry(const QuotaNotice&)>& describe) {
+std::vector<QuotaNotice> SqliteQuotas::take_notices(Time now,
+                                                    const std::function<AuditEntry(const QuotaNotice&)>& describe) {
+  const Time month = month_of(now);
   // Mostly there is nothing, and a read disturbs nobody.
-  if (readers_.read([](Connection& connection) { return untold(connection).empty(); })) return {};
+  if (readers_.read([&](Connection& connection) { return untold(connection, month).empty(); })) return {};
   return writer_.write([&](Connection& connection) {
-    auto notices = untold(connection);
+    auto notices = untold(connection, month);
     for (const QuotaNotice& notice : notices) {
       Query(connection, R"sql(
         update quotas

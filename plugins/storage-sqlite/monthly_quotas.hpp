@@ -42,7 +42,7 @@ class SqliteQuotas final : public Quotas {
 
   [[nodiscard]] std::optional<QuotaUse> find(OrganizationId organization, Time at) override;
   [[nodiscard]] std::vector<QuotaNotice> take_notices(
-      const std::function<AuditEntry(const QuotaNotice&)>& describe) override;
+      Time now, const std::function<AuditEntry(const QuotaNotice&)>& describe) override;
 
  private:
   Writer& writer_;

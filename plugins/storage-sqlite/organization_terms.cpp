@@ -14,13 +14,14 @@ const OrganizationTerms& TermsReader::of(OrganizationId organization) {
 
 OrganizationTerms TermsReader::read(OrganizationId organization) {
   Query stored(connection_, R"sql(
-    select signing_secrets, max_concurrent
+    select signing_secrets, max_concurrent, old_secret_until
     from organizations
     where id = ?1)sql",
                organization);
   if (!stored.next()) throw Corrupt("a task of an organisation that is not there");
   OrganizationTerms terms;
   terms.signing_secrets = strings_from_json(stored.get<std::string>(0));
+  terms.old_secret_until = stored.get<std::optional<Time>>(2);
   if (const auto most = stored.get<std::optional<std::size_t>>(1)) {
     const std::size_t now = running(organization);
     terms.capped = true;

@@ -4,16 +4,19 @@
 #include <cstddef>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "connection.hpp"
 #include "punctual/ids.hpp"
+#include "punctual/time.hpp"
 
 namespace punctual::sqlite {
 
 struct OrganizationTerms {
   std::vector<std::string> signing_secrets;
+  std::optional<Time> old_secret_until;
   bool capped = false;
   std::size_t room = std::numeric_limits<std::size_t>::max();  // how many more may run; without a cap there is no end
 };

@@ -105,7 +105,9 @@ MessageClaims claim_messages(Connection& connection, const MessageRequest& reque
     if (bytes >= request.bytes) break;
     bytes += message.content.size();
     mark_claimed(connection, request, message);
-    message.signing_secrets = terms.of(message.organization_id).signing_secrets;
+    const OrganizationTerms& owner = terms.of(message.organization_id);
+    message.signing_secrets = owner.signing_secrets;
+    message.old_secret_until = owner.old_secret_until;
     last_turn = message.organization_id;
     result.claimed.push_back(std::move(message));
   }

@@ -158,19 +158,23 @@ TaskWriteOutcome SqliteQueueStore::change(const TaskWrite& write, std::string_vi
   });
 }
 
-TaskWriteOutcome SqliteQueueStore::forget(const TaskWrite& write, std::string_view name) {
+TaskWriteOutcome SqliteQueueStore::forget(const TaskWrite& write, std::string_view name,
+                                          const std::function<void(const Queue&)>& forgetting) {
   return writer_.write([&](Connection& connection) {
     if (auto earlier = replayed(connection, write)) return *std::move(earlier);
     if (!find_queue(connection, write.organization_id, name)) {
       return TaskWriteOutcome{WriteResult::not_found, std::nullopt, {}};
     }
-    const bool was_set = Query(connection, R"sql(
+    if (const auto before = find_line_settings(connection, write.organization_id, name)) {
+      if (forgetting) forgetting(as_set(name, *before));
+      write_audit(connection, write.audit);
+    }
+    Query(connection, R"sql(
       delete from queues
       where organization_id = ?1
         and name = ?2)sql",
-                               write.organization_id, name)
-                             .run() > 0;
-    if (was_set) write_audit(connection, write.audit);
+          write.organization_id, name)
+        .run();
     look_again(connection, write, name);
     keep_reply(connection, write);
     return TaskWriteOutcome{};

@@ -16,7 +16,8 @@ class SqliteQueueStore final : public QueueStore {
   // `reply` runs on the writer's thread.
   [[nodiscard]] TaskWriteOutcome change(const TaskWrite& write, std::string_view name, const QueueChange& change,
                                         const QueueReply& reply) override;
-  [[nodiscard]] TaskWriteOutcome forget(const TaskWrite& write, std::string_view name) override;
+  [[nodiscard]] TaskWriteOutcome forget(const TaskWrite& write, std::string_view name,
+                                        const std::function<void(const Queue&)>& forgetting) override;
   // Never held_elsewhere: there is no other server.
   [[nodiscard]] PauseOutcome pause(const TaskWrite& write, std::string_view name) override;
   [[nodiscard]] TaskWriteOutcome resume(const TaskWrite& write, std::string_view name) override;

@@ -38,7 +38,7 @@ std::vector<SyncBase::Other> other_tasks(Connection& connection, OrganizationId 
                                          const std::vector<std::string>& names) {
   const std::set<std::string_view> excluded(names.begin(), names.end());
   Query rows(connection, R"sql(
-    select id, name
+    select id, name, url, cron_expression, timezone
     from tasks
     where organization_id = ?1
       and schedule_type = 'cron'
@@ -47,7 +47,10 @@ std::vector<SyncBase::Other> other_tasks(Connection& connection, OrganizationId 
   std::vector<SyncBase::Other> others;
   while (rows.next()) {
     auto name = rows.get<std::string>(1);
-    if (!excluded.contains(name)) others.push_back({rows.get<TaskId>(0), std::move(name)});
+    if (!excluded.contains(name)) {
+      others.push_back({rows.get<TaskId>(0), std::move(name), rows.get<std::string>(2), rows.get<std::string>(3),
+                        rows.get<std::string>(4)});
+    }
   }
   sort_by_id(others);
   return others;

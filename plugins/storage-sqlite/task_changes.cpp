@@ -200,9 +200,12 @@ TaskWriteOutcome update_task(Connection& connection, const TaskWrite& write, con
   return outcome;
 }
 
-TaskWriteOutcome remove_task(Connection& connection, const TaskWrite& write) {
+TaskWriteOutcome remove_task(Connection& connection, const TaskWrite& write,
+                             const std::function<void(const Task&)>& removing) {
   if (auto earlier = replayed(connection, write)) return *std::move(earlier);
-  if (!find_task(connection, write.organization_id, write.task_id)) return {WriteResult::not_found, std::nullopt, {}};
+  const auto stored = find_task(connection, write.organization_id, write.task_id);
+  if (!stored) return {WriteResult::not_found, std::nullopt, {}};
+  if (removing) removing(*stored);
   LineChanges lines(connection);
   TaskWriteOutcome outcome;
   outcome.revoked = remove_one(connection, lines, write, write.task_id);

@@ -10,7 +10,8 @@
 namespace punctual::sqlite {
 
 [[nodiscard]] TaskWriteOutcome update_task(Connection& connection, const TaskWrite& write, const TaskUpdate& change);
-[[nodiscard]] TaskWriteOutcome remove_task(Connection& connection, const TaskWrite& write);
+[[nodiscard]] TaskWriteOutcome remove_task(Connection& connection, const TaskWrite& write,
+                                           const std::function<void(const Task&)>& removing = {});
 [[nodiscard]] TaskWriteOutcome add_run(Connection& connection, const TaskWrite& write, const NewExecution& execution);
 [[nodiscard]] TaskWriteOutcome remove_queue(Connection& connection, const TaskWrite& write, std::string_view queue,
                                             const std::function<StoredReply(std::size_t)>& reply);

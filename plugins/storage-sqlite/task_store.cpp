@@ -20,8 +20,8 @@ TaskWriteOutcome SqliteTaskStore::update(const TaskWrite& write, const TaskUpdat
   return writer_.write([&](Connection& connection) { return update_task(connection, write, change); });
 }
 
-TaskWriteOutcome SqliteTaskStore::remove(const TaskWrite& write) {
-  return writer_.write([&](Connection& connection) { return remove_task(connection, write); });
+TaskWriteOutcome SqliteTaskStore::remove(const TaskWrite& write, const std::function<void(const Task&)>& removing) {
+  return writer_.write([&](Connection& connection) { return remove_task(connection, write, removing); });
 }
 
 TaskWriteOutcome SqliteTaskStore::add_run(const TaskWrite& write, const NewExecution& execution) {

@@ -15,7 +15,8 @@ class SqliteTaskStore final : public TaskStore {
   [[nodiscard]] std::optional<Task> find(OrganizationId organization, TaskId id) override;
   [[nodiscard]] Page<Task> list(const TaskQuery& query) override;
   [[nodiscard]] TaskWriteOutcome update(const TaskWrite& write, const TaskUpdate& change) override;
-  [[nodiscard]] TaskWriteOutcome remove(const TaskWrite& write) override;
+  [[nodiscard]] TaskWriteOutcome remove(const TaskWrite& write,
+                                        const std::function<void(const Task&)>& removing) override;
   [[nodiscard]] TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) override;
   // `reply` runs on the writer's thread.
   [[nodiscard]] TaskWriteOutcome remove_queue(const TaskWrite& write, std::string_view queue,

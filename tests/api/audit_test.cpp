@@ -41,7 +41,11 @@ TEST_CASE("every change of a cron task is in the audit log, newest first") {
   CHECK(entries[1].at("detail") == "Changed the task \"weekly\"");
   CHECK(entries[1].at("changes") == boost::json::parse(R"({"name":{"from":"report","to":"weekly"},
     "headers":{"from":"","to":"X-Secret"}})"));
-  CHECK(entries[0].at("changes").as_object().empty());
+  CHECK(entries[0].at("detail") == "Deleted the task \"weekly\"");
+  CHECK(entries[0].at("changes") == boost::json::parse(R"({"name":{"from":"weekly","to":null},
+    "url":{"from":"https://example.com","to":null},"cron_expression":{"from":"0 9 * * *","to":null},
+    "timezone":{"from":"UTC","to":null}})"));
+  CHECK(entries[2].at("changes").at("name") == boost::json::parse(R"({"from":null,"to":"report"})"));
   CHECK_THAT(server.client().get("/api/v1/audit").body, !Contains("hidden"));
 }
 
@@ -73,6 +77,8 @@ TEST_CASE("what is set for queues is in the audit log, with what was set before"
   REQUIRE(entries.size() == 2);
   CHECK(entries[0].at("changes") == boost::json::parse(R"({"rate":{"from":null,"to":"10/s"}})"));
   CHECK(entries[1].at("changes") == boost::json::parse(R"({"concurrency":{"from":1,"to":4}})"));
+  CHECK(audit(server)[0].at("changes") ==
+        boost::json::parse(R"({"concurrency":{"from":4,"to":1},"rate":{"from":"10/s","to":null}})"));
 }
 
 TEST_CASE("executions that are cancelled or run again by hand are in the audit log") {

@@ -144,9 +144,10 @@ TEST_CASE_METHOD(Commands, "limits of an organisation are set, shown and taken a
 
 TEST_CASE_METHOD(Commands, "a limit that makes no sense is refused, and none of its command is set") {
   REQUIRE(run({"org", "create", "acme"}).exit_code == 0);
-  const std::string bad = GENERATE(as<std::string>{}, "max_concurrent=0", "max_concurrent=many",
-                                   "max_concurrent=", "max_tasks=-1", "monthly_executions=1.5", "retention=10m",
-                                   "retention=soon", "min_cron_interval=500ms", "colour=red", "max_tasks");
+  const std::string bad =
+      GENERATE(as<std::string>{}, "max_concurrent=0", "max_concurrent=many", "max_concurrent=", "max_tasks=-1",
+               "monthly_executions=1.5", "retention=10m", "retention=soon", "min_cron_interval=500ms", "colour=red",
+               "max_tasks", "max_concurrent=none");
   const auto refused = run({"org", "set", "acme", "max_concurrent=3", bad});
   CHECK(refused.exit_code == 2);
   CHECK(lines_of(refused.err).size() == 1);
@@ -185,6 +186,21 @@ TEST_CASE_METHOD(Commands, "one rotation follows the other, not before it has en
   CHECK(run({"org", "rotate-secret", "acme", "--overlap", "0"}).exit_code == 0);
   CHECK_THAT(run({"org", "show", "acme"}).out, !Contains("old_secret_until"));
   CHECK(run({"org", "rotate-secret", "acme", "--overlap", "long"}).exit_code == 2);
+  CHECK(run({"org", "rotate-secret", "acme", "--overlap", "1h", "--finish"}).exit_code == 2);
+}
+
+TEST_CASE_METHOD(Commands,
+                 "a rotation whose overlap is over has ended, whether a server has taken the old secret away or not") {
+  (void)run({"org", "create", "acme"});
+  CHECK(run({"org", "rotate-secret", "acme", "--overlap", "1ms"}).exit_code == 0);
+  CHECK(testing::eventually([&] {
+    return run({"org", "show", "acme"}).out.find("old_secret_until") == std::string::npos;
+  }));
+  CHECK_THAT(run({"org", "rotate-secret", "acme", "--finish"}).err, Contains("no rotation is under way"));
+  const auto again = run({"org", "rotate-secret", "acme"});
+  CHECK(again.exit_code == 0);
+  CHECK_THAT(run({"org", "show", "acme"}).out, Contains("old_secret_until  20"));
+  CHECK(run({"org", "secret", "acme"}).out == again.out);
 }
 
 TEST_CASE_METHOD(Commands, "a key has a name and expires where that was wished") {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "cron/cron_interval.hpp"
 #include "cron/cron_schedule.hpp"
 #include "cron/minute_by_minute.hpp"
 #include "support/precompiled.hpp"
@@ -191,6 +192,38 @@ TEST_CASE("the next time does not depend on where the search begins") {
         if (*found != *next) REQUIRE(format_rfc3339(*found) == format_rfc3339(*next));
       }
     }
+  }
+}
+
+TEST_CASE("the shortest interval is that of the instants of forty years") {
+  const unsigned seed = test_seed();
+  INFO("PUNCTUAL_TEST_SEED=" << seed);
+  RandomExpressions random(seed);
+  const std::vector<std::string> zones{"UTC",
+                                       "Europe/Berlin",
+                                       "America/New_York",
+                                       "Australia/Lord_Howe",
+                                       "Asia/Kathmandu",
+                                       "Africa/Casablanca",
+                                       "Antarctica/Troll"};
+  const Time first = midnight(2026, 1, 1);
+  for (int round = 0; round < 21; ++round) {
+    // Few minutes, so that forty years can be walked over.
+    const std::string minutes = std::to_string(random.between(0, 59)) + "," + std::to_string(random.between(0, 59));
+    const std::string expression = minutes + " " + random.hour() + " " + random.day_fields();
+    const std::string& zone = zones[static_cast<std::size_t>(round) % zones.size()];
+    INFO(expression << " in " << zone);
+    const auto made = CronSchedule::make(expression, zone);
+    if (!std::holds_alternative<CronSchedule>(made)) continue;
+    const auto& schedule = std::get<CronSchedule>(made);
+    seconds shortest = std::chrono::days{365};
+    for (auto last = schedule.next(first); last && *last < first + std::chrono::years{40};) {
+      const auto next = schedule.next(*last);
+      if (next) shortest = std::min(shortest, std::chrono::duration_cast<seconds>(*next - *last));
+      last = next;
+    }
+    REQUIRE_FALSE(interval_below(shortest, schedule, first));
+    if (shortest < std::chrono::days{365}) REQUIRE(interval_below(shortest + seconds{1}, schedule, first) == shortest);
   }
 }
 

@@ -168,6 +168,9 @@ TEST_CASE("a message is signed over its own id with every live secret") {
   CHECK(value_of(headers, "webhook-timestamp") == "1614265330");
   CHECK(value_of(headers, "webhook-signature") ==
         webhook_signature(message.signing_secrets, message.id.text(), "1614265330", "{}"));
+  message.old_secret_until = now;
+  CHECK(value_of(message_headers(message, "{}", now, true), "webhook-signature") ==
+        webhook_signature(std::span(message.signing_secrets).first(1), message.id.text(), "1614265330", "{}"));
   CHECK(value_of(headers, "Content-Type") == "application/json");
   CHECK(value_of(headers, "Punctual-Task-Id") == message.task_id.text());
   CHECK(value_of(headers, "Punctual-Execution-Id") == message.execution_id.text());

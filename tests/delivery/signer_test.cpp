@@ -71,6 +71,17 @@ TEST_CASE("while two secrets are live there is one signature for each") {
         Values{"v1,BR+AcV9qxEofs6lh/uWG/Q7fK2JWUpS69NN+hqgAslI= v1,puyW0VWixsJljrRur0zj1S1g99Rwzf3MfQyqauHFpKA="});
 }
 
+TEST_CASE("the old secret signs nothing from the instant on at which its time is over") {
+  auto attempt = claimed();
+  attempt.signing_secrets = {secret, other_secret};
+  attempt.old_secret_until = now + milliseconds{1};
+  CHECK(values(attempt, "webhook-signature").at(0).find(' ') != std::string::npos);
+  attempt.old_secret_until = now;
+  CHECK(values(attempt, "webhook-signature") == Values{"v1,puyW0VWixsJljrRur0zj1S1g99Rwzf3MfQyqauHFpKA="});
+  attempt.signing_secrets = {};
+  CHECK(values(attempt, "webhook-signature").empty());
+}
+
 TEST_CASE("a method without a body is signed over none") {
   for (const Method method : {Method::get, Method::head, Method::options}) {
     auto attempt = claimed();

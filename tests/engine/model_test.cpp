@@ -1,13 +1,15 @@
 // Random sequences of requests and steps of the clock, compared after each with a small model of what the engine is to have
 // done. A failure prints the seed and what was done; PUNCTUAL_TEST_SEED runs it again.
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <map>
 #include <random>
 
 #include "engine/engine_fixture.hpp"
+#include "engine/small_model.hpp"
 #include "punctual/errors.hpp"
+#include "punctual/execution_changes.hpp"
 
 using namespace punctual;
 using namespace punctual::testing;
@@ -15,126 +17,48 @@ using namespace std::chrono_literals;
 
 namespace {
 
+using Status = ExecutionStatus;
+
 unsigned test_seed() {
   const char* given = std::getenv("PUNCTUAL_TEST_SEED");
   return given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device{}();
 }
 
-constexpr seconds retry_base{15};
-
-struct ModelTask {
-  TaskId id;
-  ExecutionId own_run;
-  std::optional<std::string> queue;
-  int retry_attempts = 0;
-  bool deleted = false;
-};
-
-struct ModelExecution {
-  std::size_t task = 0;  // its place in Model::tasks
-  ExecutionId run;
-  int attempt = 1;
-  Time due;
-  std::uint64_t place = 0;  // in its line
-  ExecutionStatus status = ExecutionStatus::pending;
-};
-
-// What is said of an execution from outside: everything but the id of a retry, which only the engine makes.
-using Seen = std::tuple<ExecutionId, int, ExecutionStatus, Time>;
-
-// Every delivery is answered at once, so nothing is ever running when somebody looks.
-class Model {
- public:
-  std::vector<ModelTask> tasks;
-  std::vector<ModelExecution> executions;
-  std::map<std::string, bool> paused;
-  int answer = 200;
-  std::size_t sent = 0;
-
-  void start(std::size_t task, ExecutionId run, Time due) { executions.push_back({task, run, 1, due, next_place_++}); }
-
-  ModelExecution* pending_of_run(ExecutionId run) {
-    for (auto& one : executions) {
-      if (one.run == run && one.status == ExecutionStatus::pending) return &one;
-    }
-    return nullptr;
-  }
-
-  void cancel_pending_of(std::size_t task) {
-    for (auto& one : executions) {
-      if (one.task == task && one.status == ExecutionStatus::pending) one.status = ExecutionStatus::cancelled;
-    }
-  }
-
-  // Sends everything that may be sent at `now`.
-  void run(Time now) {
-    while (ModelExecution* next = next_to_send(now)) send(next - executions.data(), now);
-  }
-
-  [[nodiscard]] std::vector<Seen> seen() const {
-    std::vector<Seen> out;
-    for (const auto& one : executions) out.emplace_back(one.run, one.attempt, one.status, one.due);
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-
- private:
-  ModelExecution* next_to_send(Time now) {
-    for (auto& one : executions) {
-      if (one.status != ExecutionStatus::pending || one.due > now) continue;
-      const auto& queue = tasks[one.task].queue;
-      if (!queue || (!paused[*queue] && is_head(one, *queue))) return &one;
-    }
-    return nullptr;
-  }
-
-  // A retry is before all others of its line, which else stand in the order of their coming.
-  bool is_head(const ModelExecution& one, const std::string& queue) {
-    const auto rank = [](const ModelExecution& e) { return std::pair(e.attempt == 1, e.place); };
-    return std::none_of(executions.begin(), executions.end(), [&](const ModelExecution& other) {
-      return other.status == ExecutionStatus::pending && tasks[other.task].queue == queue && rank(other) < rank(one);
-    });
-  }
-
-  void send(std::ptrdiff_t at, Time now) {
-    ++sent;
-    ModelExecution& one = executions[static_cast<std::size_t>(at)];
-    one.status = answer == 200 ? ExecutionStatus::success : ExecutionStatus::failed;
-    const ModelTask& task = tasks[one.task];
-    if (answer != 500 || one.attempt > task.retry_attempts) return;
-    ModelExecution retry = one;
-    ++retry.attempt;
-    retry.due = now + retry_base * (1 << (one.attempt - 1));
-    retry.status = ExecutionStatus::pending;
-    executions.push_back(retry);
-  }
-
-  std::uint64_t next_place_ = 0;
-};
-
 class RandomRequests : public EngineFixture {
  public:
-  void run(unsigned seed, int steps) {
-    random_.seed(seed);
-    server_.emplace(store, clock, host, settings());
-    INFO("PUNCTUAL_TEST_SEED=" << seed);
+  explicit RandomRequests(unsigned seed) : random_(seed), seed_(seed) {}
+
+  void run(int steps) {
+    start_server();
     for (int step = 0; step < steps; ++step) {
-      act();
+      try {
+        act();
+      } catch (const std::exception& problem) {
+        INFO(told());
+        FAIL(problem.what());
+      }
       model_.run(clock.now());
-      const bool alike = eventually([&] { return seen() == model_.seen(); }, 60s);
-      INFO("after:" << done_);
+      const bool alike = comes_true([&] { return seen() == wanted() && sent() == sorted(model_.sent); });
+      INFO(told());
       INFO(differences());
       REQUIRE(alike);
-      REQUIRE(sent_before_ + server_->transport().started().size() == model_.sent);
+      REQUIRE(shown_queues() == wanted_queues());
+      learn_ids();
     }
   }
 
  private:
+  // What is said of an execution from outside, with the number of its run: ids of retries are the engine's own.
+  using Seen = std::tuple<std::size_t, int, Status, Time>;
+  using ShownQueue = std::tuple<std::string, bool, int, std::int64_t, std::int64_t>;
+  static constexpr auto unknown_run = std::numeric_limits<std::size_t>::max();
+
   // Hosts are never left alone and waits are exact, so that a small model can say what comes.
   static EngineSettings settings() {
     EngineSettings out;
-    out.retry_base = retry_base;
+    out.retry_base = SmallModel::retry_base;
     out.retry_jitter_percent = 0;
+    out.claim_ahead = SmallModel::made_ahead;
     out.host_limits = false;
     return out;
   }
@@ -143,216 +67,493 @@ class RandomRequests : public EngineFixture {
   bool one_in(std::size_t n) { return below(n) == 0; }
 
   void say(const std::string& what) { done_ += "\n  " + what; }
+  [[nodiscard]] std::string told() const { return "PUNCTUAL_TEST_SEED=" + std::to_string(seed_) + ", after:" + done_; }
+  template <class Condition>
+  static bool comes_true(Condition condition) {
+    return eventually(condition, 60s);
+  }
+
+  // ---- servers
+
+  void start_server() {
+    servers_.push_back(std::make_unique<Server>(store, clock, host, settings()));
+    servers_.back()->transport().answer_with(model_.answer);
+  }
+
+  // As if asked to: what it is sending is cut off and given back.
+  void stop_server(std::size_t at) {
+    Server& server = *servers_[at];
+    for (auto& one : model_.executions) {
+      if (one.status == Status::running && one.id && server.transport().is_open(*one.id)) model_.give_back(one);
+    }
+    for (const Delivery& delivery : server.transport().started()) sent_before_.push_back(delivery.url);
+    servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+
+  Server& some_server() { return *servers_[below(servers_.size())]; }
+  TaskEngine& engine() { return some_server().engine(); }
+
+  // ---- what is done
 
   void act() {
-    switch (below(16)) {
-      case 0:
-      case 1:
-      case 2:
-        return create_one();
-      case 3:
-        return create_many();
-      case 4:
-        return trigger();
-      case 5:
-        return move();
-      case 6:
-        return remove();
-      case 7:
-        return cancel();
-      case 8:
-        return retry();
-      case 9:
-      case 10:
-        return pause_or_resume();
-      case 11:
-        return change_answer();
-      case 12:
-        return restart();
-      default:
-        return step();
+    using Act = void (RandomRequests::*)();
+    static constexpr std::array<std::pair<int, Act>, 22> acts{{
+        {6, &RandomRequests::create_one},
+        {2, &RandomRequests::create_many},
+        {2, &RandomRequests::create_cron},
+        {2, &RandomRequests::trigger},
+        {2, &RandomRequests::move},
+        {2, &RandomRequests::edit_delivery},
+        {3, &RandomRequests::edit_schedule},
+        {2, &RandomRequests::remove},
+        {3, &RandomRequests::cancel},
+        {2, &RandomRequests::retry},
+        {1, &RandomRequests::retry_many},
+        {4, &RandomRequests::pause_or_resume},
+        {2, &RandomRequests::set_concurrency},
+        {1, &RandomRequests::forget_queue},
+        {1, &RandomRequests::remove_queue},
+        {3, &RandomRequests::change_answer},
+        {4, &RandomRequests::answer_open},
+        {2, &RandomRequests::restart},
+        {1, &RandomRequests::be_away},
+        {1, &RandomRequests::crash},
+        {2, &RandomRequests::start_or_stop_second},
+        {9, &RandomRequests::wait},
+    }};
+    std::size_t all = 0;
+    for (const auto& [weight, act] : acts) all += static_cast<std::size_t>(weight);
+    std::size_t chosen = below(all);
+    for (const auto& [weight, act] : acts) {
+      if (chosen < static_cast<std::size_t>(weight)) return (this->*act)();
+      chosen -= static_cast<std::size_t>(weight);
     }
   }
 
-  NewTask draft(std::optional<std::string> queue, std::optional<seconds> delay) {
-    NewTask out = task(delay);
-    out.spec.queue = std::move(queue);
+  // Asks once, or with a key twice: then the second time nothing happens, and the answer is that of the first.
+  void ask(const std::function<Reply(const Request&)>& call) {
+    if (!one_in(3)) {
+      (void)call(request());
+      return;
+    }
+    say("  … with a key, twice");
+    Request keyed = request();
+    keyed.idempotency = IdempotencyKey{"key " + std::to_string(next_key_++), Digest{1}};
+    const Reply first = call(keyed);
+    is_repeated_ = true;
+    const Reply second = call(keyed);
+    is_repeated_ = false;
+    INFO(told());
+    REQUIRE_FALSE(first.replayed);
+    REQUIRE(second.replayed);
+    REQUIRE(second.content == first.content);
+  }
+
+  // Keeps what the first call has made; a repeated one may make it in vain.
+  template <class T>
+  Render<T> keep(T& out, int status) {
+    return [this, &out, status](const T& made) {
+      if (!is_repeated_) out = made;
+      return StoredReply{status, std::to_string(next_body_++)};
+    };
+  }
+
+  template <class Error>
+  void refused(const std::function<Reply(const Request&)>& call) {
+    INFO(told());
+    CHECK_THROWS_AS(call(request()), Error);
+  }
+
+  std::string some_queue() { return one_in(2) ? "a" : "b"; }
+
+  NewTask draft() {
+    NewTask out = task();
+    if (one_in(2)) out.spec.queue = some_queue();
+    if (one_in(2)) out.delay = seconds(1 + below(40));
     out.spec.retry_attempts = static_cast<int>(below(3));
+    out.spec.url = next_url();
     return out;
   }
+  std::string next_url() { return "http://target.example/" + std::to_string(next_url_++); }
 
-  // What goes to a queue is due at once: then its place is that of its coming, on every kind of storage.
-  NewTask any_draft() {
-    if (one_in(2)) return draft(one_in(2) ? "a" : "b", std::nullopt);
-    return draft(std::nullopt, one_in(2) ? std::optional<seconds>(1 + below(40)) : std::nullopt);
-  }
-
-  void remember(TaskId id, ExecutionId execution, Time due, const TaskSpec& spec) {
-    model_.tasks.push_back({id, execution, spec.queue, spec.retry_attempts});
-    model_.start(model_.tasks.size() - 1, execution, due);
+  void remember(const Task& made, std::optional<ExecutionId> execution, Time due) {
+    SmallModel::Task known;
+    known.id = made.id;
+    known.url = made.spec.url;
+    known.queue = made.spec.queue;
+    known.retry_attempts = made.spec.retry_attempts;
+    known.cron = made.spec.cron_expression;
+    model_.tasks.push_back(known);
+    const auto place = model_.tasks.size() - 1;
+    if (execution) model_.tasks[place].own_run = model_.start(place, execution, due);
+    if (known.cron) model_.set_schedule(model_.tasks[place], clock.now());
   }
 
   void create_one() {
-    const auto made = create(*server_, any_draft());
-    say("create due " + format_rfc3339(made.scheduled_for) + " queue " + made.task.spec.queue.value_or("-") +
-        " retries " + std::to_string(made.task.spec.retry_attempts));
-    remember(made.task.id, *made.execution_id, made.scheduled_for, made.task.spec);
+    const NewTask wish = draft();
+    say("create task " + std::to_string(model_.tasks.size()) + " queue " + wish.spec.queue.value_or("-") + " delay " +
+        std::to_string(wish.delay.value_or(0s).count()) + " retries " + std::to_string(wish.spec.retry_attempts));
+    CreatedTask made;
+    ask([&](const Request& request) { return engine().create_task(request, wish, keep(made, 202)); });
+    remember(made.task, made.execution_id, made.scheduled_for);
   }
 
   void create_many() {
     std::vector<NewTask> drafts;
-    for (std::size_t i = 0, count = 1 + below(8); i < count; ++i) drafts.push_back(any_draft());
-    say("create " + std::to_string(drafts.size()) + " in one commit");
+    for (std::size_t i = 0, count = 1 + below(8); i < count; ++i) drafts.push_back(draft());
+    say("create " + std::to_string(drafts.size()) + " from task " + std::to_string(model_.tasks.size()) + " on");
     std::vector<NewWork> made;
-    (void)server_->engine().create_tasks(request(), std::move(drafts), [&](std::span<const NewWork> works) {
-      made.assign(works.begin(), works.end());
-      return StoredReply{201, ""};
+    ask([&](const Request& request) {
+      return engine().create_tasks(request, drafts, [&](std::span<const NewWork> works) {
+        if (!is_repeated_) made.assign(works.begin(), works.end());
+        return StoredReply{201, "many"};
+      });
     });
-    for (const auto& work : made) {
-      remember(work.task.id, work.execution->id, work.execution->scheduled_for, work.task.spec);
-    }
+    for (const auto& work : made) remember(work.task, work.execution->id, work.execution->scheduled_for);
   }
 
-  // Some task, with its place; none: there is none yet.
-  ModelTask* any_task(std::size_t* place = nullptr) {
-    if (model_.tasks.empty()) return nullptr;
-    const auto at = below(model_.tasks.size());
-    if (place != nullptr) *place = at;
-    return &model_.tasks[at];
+  std::string some_schedule() { return one_in(2) ? "* * * * *" : "*/2 * * * *"; }
+
+  void create_cron() {
+    NewTask wish = cron_task(some_schedule());
+    wish.spec.retry_attempts = static_cast<int>(below(2));
+    wish.spec.url = next_url();
+    say("create task " + std::to_string(model_.tasks.size()) + " cron " + *wish.spec.cron_expression + " retries " +
+        std::to_string(wish.spec.retry_attempts));
+    CreatedTask made;
+    ask([&](const Request& request) { return engine().create_task(request, wish, keep(made, 201)); });
+    remember(made.task, std::nullopt, {});
   }
 
-  template <class Error>
-  void refused(const std::function<void()>& what) {
-    CHECK_THROWS_AS(what(), Error);
+  std::optional<std::size_t> some_task() {
+    if (model_.tasks.empty()) return std::nullopt;
+    return below(model_.tasks.size());
   }
 
   void trigger() {
-    std::size_t place = 0;
-    const auto* chosen = any_task(&place);
-    if (chosen == nullptr) return;
-    say("trigger task " + std::to_string(place));
+    const auto chosen = some_task();
+    if (!chosen) return;
+    say("trigger task " + std::to_string(*chosen));
     StartedRun run;
-    const auto call = [&] {
-      (void)server_->engine().trigger_task(request(), chosen->id, [&](const StartedRun& started) {
-        run = started;
-        return StoredReply{202, ""};
-      });
+    const auto call = [&](const Request& request) {
+      return engine().trigger_task(request, model_.tasks[*chosen].id, keep(run, 202));
     };
-    if (chosen->deleted) return refused<NotFound>(call);
-    call();
-    model_.start(place, run.execution_id, run.scheduled_for);
+    if (model_.tasks[*chosen].deleted) return refused<NotFound>(call);
+    ask(call);
+    model_.start(*chosen, run.execution_id, run.scheduled_for);
   }
 
-  void move() {
-    std::size_t place = 0;
-    const auto* chosen = any_task(&place);
-    if (chosen == nullptr || chosen->queue) return;
-    const Time due = clock.now() + seconds(1 + below(40));
-    say("move task " + std::to_string(place) + " to " + format_rfc3339(due));
-    const auto call = [&] {
-      (void)edit(
-          *server_, chosen->id, [&](TaskSpec& spec) { spec.scheduled_at = due; }, true);
+  // Changes a task by `apply`; false: it is deleted, and that was refused.
+  bool change(std::size_t place, const std::function<void(TaskSpec&)>& apply, bool moves = false) {
+    TaskChange change;
+    change.apply = [&](const Task& before) {
+      TaskSpec spec = before.spec;
+      apply(spec);
+      return spec;
     };
-    if (chosen->deleted) return refused<NotFound>(call);
-    const Task stored = server_->engine().find_task(principal, chosen->id);
-    auto* pending = model_.pending_of_run(chosen->own_run);
-    if (pending == nullptr && stored.spec.scheduled_at != due) return refused<Conflict>(call);
-    call();
-    if (pending != nullptr && stored.spec.scheduled_at != due) pending->due = due;
+    change.moves_due_time = moves;
+    Task changed;
+    const auto call = [&](const Request& request) {
+      return engine().update_task(request, model_.tasks[place].id, change, keep(changed, 200));
+    };
+    if (model_.tasks[place].deleted) {
+      refused<NotFound>(call);
+      return false;
+    }
+    ask(call);
+    return true;
+  }
+
+  // Not in queues: what a place in a line that is left and taken anew is worth differs.
+  void move() {
+    const auto chosen = some_task();
+    if (!chosen) return;
+    const auto& known = model_.tasks[*chosen];
+    if (known.queue || known.cron) return;
+    const Time due = clock.now() + seconds(1 + below(40));
+    say("move task " + std::to_string(*chosen) + " to " + format_rfc3339(due));
+    const auto apply = [&](TaskSpec& spec) { spec.scheduled_at = due; };
+    auto* pending = model_.find(*known.own_run, Status::pending);
+    const bool stays = !known.deleted && engine().find_task(principal, known.id).spec.scheduled_at == due;
+    if (!known.deleted && !stays && pending == nullptr) {
+      return refused<Conflict>([&](const Request&) { return edit(some_server(), known.id, apply, true); });
+    }
+    if (change(*chosen, apply, true) && !stays) pending->due = due;
+  }
+
+  void edit_delivery() {
+    const auto chosen = some_task();
+    if (!chosen) return;
+    const std::string url = next_url();
+    const auto retries = static_cast<int>(below(3));
+    say("edit task " + std::to_string(*chosen) + ": url " + url + " retries " + std::to_string(retries));
+    const auto apply = [&](TaskSpec& spec) {
+      spec.url = url;
+      spec.retry_attempts = retries;
+    };
+    if (!change(*chosen, apply)) return;
+    model_.tasks[*chosen].url = url;
+    model_.tasks[*chosen].retry_attempts = retries;
+  }
+
+  void edit_schedule() {
+    std::vector<std::size_t> crons;
+    for (std::size_t i = 0; i < model_.tasks.size(); ++i) {
+      if (model_.tasks[i].cron) crons.push_back(i);
+    }
+    if (crons.empty()) return;
+    const auto chosen = crons[below(crons.size())];
+    auto& known = model_.tasks[chosen];
+    const std::string schedule = some_schedule();
+    const bool enabled = !one_in(3);
+    say("edit task " + std::to_string(chosen) + ": cron " + schedule + (enabled ? " enabled" : " disabled"));
+    const auto apply = [&](TaskSpec& spec) {
+      spec.cron_expression = schedule;
+      spec.enabled = enabled;
+    };
+    if (!change(chosen, apply) || (known.cron == schedule && known.enabled == enabled)) return;
+    known.cron = schedule;
+    known.enabled = enabled;
+    model_.forget_ahead(chosen, clock.now());
+    model_.set_schedule(known, clock.now());
   }
 
   void remove() {
-    std::size_t place = 0;
-    auto* chosen = any_task(&place);
-    if (chosen == nullptr) return;
-    say("delete task " + std::to_string(place));
-    const auto call = [&] { (void)server_->engine().delete_task(request(), chosen->id, {204, ""}); };
-    if (chosen->deleted) return refused<NotFound>(call);
-    call();
-    chosen->deleted = true;
-    model_.cancel_pending_of(place);
+    const auto chosen = some_task();
+    if (!chosen) return;
+    say("delete task " + std::to_string(*chosen));
+    const auto call = [&](const Request& request) {
+      return engine().delete_task(request, model_.tasks[*chosen].id, {204, ""});
+    };
+    if (model_.tasks[*chosen].deleted) return refused<NotFound>(call);
+    ask(call);
+    model_.remove(*chosen);
   }
 
-  // Some execution as the engine shows it, with what the model knows of it.
-  std::optional<std::pair<Execution, std::size_t>> any_execution() {
-    const auto all = everything();
-    if (all.empty()) return std::nullopt;
-    const Execution& chosen = all[below(all.size())];
-    for (std::size_t i = 0; i < model_.executions.size(); ++i) {
-      const auto& one = model_.executions[i];
-      if (one.run == chosen.run_id && one.attempt == chosen.attempt) return std::pair(chosen, i);
-    }
-    return std::nullopt;
+  std::optional<std::size_t> some_execution() {
+    if (model_.executions.empty()) return std::nullopt;
+    return below(model_.executions.size());
+  }
+  static bool has_ended(const SmallModel::Execution& one) {
+    return one.status != Status::pending && one.status != Status::running;
   }
 
   void cancel() {
-    const auto chosen = any_execution();
+    const auto chosen = some_execution();
     if (!chosen) return;
-    auto& known = model_.executions[chosen->second];
-    say("cancel execution " + std::to_string(chosen->second));
-    const auto call = [&] {
-      (void)server_->engine().cancel_execution(request(), chosen->first.id, [](const Execution&) {
-        return StoredReply{200, ""};
-      });
+    auto& known = model_.executions[*chosen];
+    say("cancel execution " + std::to_string(*chosen));
+    Execution as_it_is;
+    const auto call = [&](const Request& request) {
+      return engine().cancel_execution(request, *known.id, keep(as_it_is, 200));
     };
-    if (known.status != ExecutionStatus::pending) return refused<Conflict>(call);
-    call();
-    known.status = ExecutionStatus::cancelled;
+    if (has_ended(known)) return refused<Conflict>(call);
+    ask(call);
+    model_.cancel(known);
   }
 
   void retry() {
-    const auto chosen = any_execution();
+    const auto chosen = some_execution();
     if (!chosen) return;
-    const auto& known = model_.executions[chosen->second];
-    say("retry execution " + std::to_string(chosen->second));
+    const auto task = model_.executions[*chosen].task;
+    say("retry execution " + std::to_string(*chosen));
     StartedRun run;
-    const auto call = [&] {
-      (void)server_->engine().retry_execution(request(), chosen->first.id, [&](const StartedRun& started) {
-        run = started;
-        return StoredReply{202, ""};
-      });
+    const auto call = [&](const Request& request) {
+      return engine().retry_execution(request, *model_.executions[*chosen].id, keep(run, 202));
     };
-    if (known.status == ExecutionStatus::pending || model_.tasks[known.task].deleted) return refused<Conflict>(call);
-    call();
-    model_.start(known.task, run.execution_id, run.scheduled_for);
+    if (!has_ended(model_.executions[*chosen]) || model_.tasks[task].deleted) return refused<Conflict>(call);
+    ask(call);
+    model_.executions[*chosen].followed = true;
+    model_.start(task, run.execution_id, run.scheduled_for);
+  }
+
+  void retry_many() {
+    RetryFilter filter;
+    filter.statuses = {Status::failed};
+    if (one_in(2)) filter.statuses.push_back(Status::cancelled);
+    const auto limit = 1 + below(6);
+    say("retry " + std::to_string(limit) + (filter.statuses.size() > 1 ? " failed or cancelled" : " failed"));
+    std::size_t count = 0;
+    ask([&](const Request& request) { return engine().retry_executions(request, filter, limit, keep(count, 202)); });
+    INFO(told());
+    REQUIRE(model_.retry_many(filter.statuses, limit, clock.now()) == count);
   }
 
   void pause_or_resume() {
-    const std::string queue = one_in(2) ? "a" : "b";
+    const std::string queue = some_queue();
     const bool pause = one_in(2);
     say((pause ? "pause " : "resume ") + queue);
-    if (pause) {
-      (void)server_->engine().pause_queue(request(), queue, {200, ""});
-    } else {
-      (void)server_->engine().resume_queue(request(), queue, {200, ""});
-    }
-    model_.paused[queue] = pause;
+    ask([&](const Request& request) {
+      const StoredReply reply{200, pause ? "paused" : "resumed"};
+      return pause ? engine().pause_queue(request, queue, reply) : engine().resume_queue(request, queue, reply);
+    });
+    model_.queues[queue].paused = pause;
+  }
+
+  void set_concurrency() {
+    const std::string queue = some_queue();
+    QueueChange change;
+    change.concurrency = static_cast<int>(1 + below(3));
+    say("concurrency of " + queue + " " + std::to_string(*change.concurrency));
+    Queue set;
+    ask([&](const Request& request) { return engine().change_queue(request, queue, change, keep(set, 200)); });
+    model_.queues[queue].concurrency = *change.concurrency;
+    model_.queues[queue].configured = true;
+  }
+
+  void forget_queue() {
+    const std::string queue = some_queue();
+    say("forget " + queue);
+    const auto call = [&](const Request& request) { return engine().forget_queue(request, queue, {204, ""}); };
+    const auto& known = model_.queues[queue];
+    if (!known.configured && !known.paused && !model_.has_live(queue)) return refused<NotFound>(call);
+    ask(call);
+    model_.queues.erase(queue);
+  }
+
+  void remove_queue() {
+    const std::string queue = some_queue();
+    say("delete the tasks of " + queue);
+    std::size_t count = 0;
+    ask([&](const Request& request) { return engine().delete_queue(request, queue, keep(count, 200)); });
+    INFO(told());
+    REQUIRE(model_.remove_queue(queue) == count);
+  }
+
+  void set_answer(std::optional<int> answer) {
+    model_.answer = answer;
+    for (const auto& server : servers_) server->transport().answer_with(answer);
   }
 
   void change_answer() {
-    model_.answer = std::array{200, 404, 500}[below(3)];
-    say("answer " + std::to_string(model_.answer));
-    server_->transport().answer_with(model_.answer);
+    const auto answer = std::array<std::optional<int>, 5>{200, 200, 404, 500, std::nullopt}[below(5)];
+    say("answer " + (answer ? std::to_string(*answer) : "later"));
+    set_answer(answer);
+  }
+
+  void answer_open() {
+    std::vector<SmallModel::Execution*> open;
+    for (auto& one : model_.executions) {
+      if (one.status == Status::running) open.push_back(&one);
+    }
+    if (open.empty()) return;
+    auto& chosen = *open[below(open.size())];
+    const int status = std::array{200, 404, 500}[below(3)];
+    say("answer execution " + std::to_string(&chosen - model_.executions.data()) + " with " + std::to_string(status));
+    for (const auto& server : servers_) {
+      if (server->transport().is_open(*chosen.id)) server->transport().finish(*chosen.id, status);
+    }
+    model_.end(chosen, status, clock.now());
   }
 
   void restart() {
     say("restart");
-    sent_before_ += server_->transport().started().size();
-    server_.reset();
-    server_.emplace(store, clock, host, settings());
-    server_->transport().answer_with(model_.answer);
+    stop_server(0);
+    // Another one would go on with what this one leaves.
+    if (!servers_.empty()) model_.run(clock.now());
+    start_server();
   }
 
-  // The model looks at every second, as retries are due on the way.
-  void step() {
-    const auto by = 1 + below(20);
-    say("wait " + std::to_string(by) + " s");
-    for (std::size_t second = 1; second <= by; ++second) {
-      clock.advance(1s);
-      model_.run(clock.now());
-      if (!eventually([&] { return seen() == model_.seen(); }, 60s)) return;  // told by the caller
+  void stop_all() {
+    while (!servers_.empty()) stop_server(0);
+  }
+
+  void be_away() {
+    const auto by = seconds(1 + below(30));
+    say("no server for " + std::to_string(by.count()) + " s");
+    stop_all();
+    clock.advance(by);
+    start_server();
+  }
+
+  // A server dies with some of what is due in its hands.
+  void crash() {
+    if (std::any_of(model_.executions.begin(), model_.executions.end(),
+                    [](const auto& one) { return one.rescues > 1; })) {
+      return;  // a third time it would count as a failure of its own
+    }
+    set_answer(200);
+    stop_all();
+    const auto most = 1 + below(3);
+    say("a server takes up to " + std::to_string(most) + " and dies");
+    {
+      const auto storage = store.open();
+      NodeInfo node;
+      node.id.value.bytes[0] = 99;
+      node.id.value.bytes[1] = ++crashes_;
+      node.at = clock.now();
+      (void)storage->leases().acquire(node);
+      for (const Claimed& claimed :
+           storage->work().claim({node.id, ClaimToken{99}, clock.now(), clock.now(), most}).claimed) {
+        take_away(claimed.id);
+      }
+    }
+    start_server();
+    if (!store.allows_several_servers()) return model_.rescue();
+    const auto is_lost = [](const SmallModel::Execution& one) { return one.lost; };
+    for (int second = 0; std::any_of(model_.executions.begin(), model_.executions.end(), is_lost); ++second) {
+      INFO(told());
+      REQUIRE(second < 30);
+      pass_a_second([&] { return seen() == wanted() || is_rescued(); });
     }
   }
+
+  // It must have been next.
+  void take_away(ExecutionId id) {
+    const auto found = std::find_if(model_.executions.begin(), model_.executions.end(),
+                                    [&](const SmallModel::Execution& one) { return one.id == id; });
+    INFO(told());
+    REQUIRE(found != model_.executions.end());
+    REQUIRE(found->status == Status::pending);
+    found->status = Status::running;
+    found->holds = found->lost = true;
+  }
+
+  // Whether what a dead server has left has been sent again; the model is told.
+  bool is_rescued() {
+    SmallModel rescued = model_;
+    rescued.rescue();
+    rescued.run(clock.now());
+    std::swap(model_, rescued);
+    if (seen() == wanted()) return true;
+    std::swap(model_, rescued);
+    return false;
+  }
+
+  void start_or_stop_second() {
+    if (!store.allows_several_servers()) return;
+    if (servers_.size() == 1) {
+      say("a second server");
+      start_server();
+    } else {
+      say("one server less");
+      stop_server(below(servers_.size()));
+    }
+  }
+
+  void wait() {
+    const auto by = 1 + below(20);
+    say("wait " + std::to_string(by) + " s");
+    for (std::size_t second = 0; second < by; ++second) {
+      if (!pass_a_second([&] { return seen() == wanted(); })) return;  // told by the caller
+    }
+  }
+
+  // The model looks at every second, as retries are due on the way. No server falls behind with its heartbeats.
+  bool pass_a_second(const std::function<bool()>& alike) {
+    const auto beats = heartbeat_count();
+    clock.advance(1s);
+    const bool alive = comes_true([&] { return heartbeat_count() >= beats + servers_.size(); });
+    model_.run(clock.now());
+    return alive && comes_true(alike);
+  }
+
+  std::uint64_t heartbeat_count() {
+    const std::string line = heartbeats();
+    return std::stoull(line.substr(line.rfind(' ')));
+  }
+
+  // ---- what is seen
 
   std::vector<Execution> everything() {
     std::vector<Execution> out;
@@ -360,49 +561,122 @@ class RandomRequests : public EngineFixture {
     query.organization_id = principal.organization_id;
     query.limit = 100;
     for (bool more = true; more;) {
-      auto page = server_->engine().list_executions(query);
+      auto page = servers_.front()->engine().list_executions(query);
       out.insert(out.end(), page.items.begin(), page.items.end());
       more = page.has_more;
       if (more) query.after = ExecutionCursor{out.back().scheduled_for, out.back().id};
     }
+    std::sort(out.begin(), out.end(), [](const Execution& a, const Execution& b) { return a.id < b.id; });
     return out;
   }
 
+  // The number of a run. One that the engine has made by itself is known by its task and time, when it is seen first.
+  std::size_t number_of(const Execution& one) {
+    for (std::size_t run = 0; run < model_.runs.size(); ++run) {
+      if (model_.runs[run] == one.run_id) return run;
+    }
+    if (one.attempt > 1) return unknown_run;
+    for (const auto& known : model_.executions) {
+      if (!model_.runs[known.run] && known.attempt == 1 && known.due == one.scheduled_for &&
+          model_.tasks[known.task].id == one.task_id) {
+        model_.runs[known.run] = one.run_id;
+        return known.run;
+      }
+    }
+    return unknown_run;
+  }
+
   std::vector<Seen> seen() {
+    const auto all = everything();
     std::vector<Seen> out;
-    for (const auto& one : everything()) out.emplace_back(one.run_id, one.attempt, one.status, one.scheduled_for);
+    for (const auto& one : all) out.emplace_back(number_of(one), one.attempt, one.status, one.scheduled_for);
     std::sort(out.begin(), out.end());
+    return out;
+  }
+  [[nodiscard]] std::vector<Seen> wanted() const {
+    std::vector<Seen> out;
+    for (const auto& one : model_.executions) out.emplace_back(one.run, one.attempt, one.status, one.due);
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  void learn_ids() {
+    for (const auto& one : everything()) {
+      const auto run = number_of(one);
+      for (auto& known : model_.executions) {
+        if (known.run == run && known.attempt == one.attempt) known.id = one.id;
+      }
+    }
+  }
+
+  static std::vector<std::string> sorted(std::vector<std::string> texts) {
+    std::sort(texts.begin(), texts.end());
+    return texts;
+  }
+  std::vector<std::string> sent() {
+    auto out = sent_before_;
+    for (const auto& server : servers_) {
+      for (const Delivery& delivery : server->transport().started()) out.push_back(delivery.url);
+    }
+    return sorted(std::move(out));
+  }
+
+  std::vector<ShownQueue> shown_queues() {
+    std::vector<ShownQueue> out;
+    for (const Queue& one : servers_.front()->engine().list_queues(principal)) {
+      out.emplace_back(one.name, one.paused, one.concurrency, one.pending, one.running);
+    }
+    return out;
+  }
+  std::vector<ShownQueue> wanted_queues() {
+    std::vector<ShownQueue> out;
+    for (const std::string name : {"a", "b"}) {
+      const auto& known = model_.queues[name];
+      if (!known.configured && !known.paused && !model_.has_live(name)) continue;
+      out.emplace_back(name, known.paused, known.concurrency, model_.count(name, Status::pending),
+                       model_.count(name, Status::running));
+    }
     return out;
   }
 
   std::string differences() {
     const auto here = seen();
-    const auto wanted = model_.seen();
     std::string out;
     const auto tell = [&](const char* what, const std::vector<Seen>& of, const std::vector<Seen>& against) {
       for (const auto& one : of) {
         if (std::binary_search(against.begin(), against.end(), one)) continue;
         const auto& [run, attempt, status, due] = one;
-        out += std::string(what) + " run " + run.text() + " attempt " + std::to_string(attempt) + " " +
-               std::string(name_of(status)) + " due " + format_rfc3339(due) + "\n";
+        out += std::string(what) + " run " + (run == unknown_run ? "?" : std::to_string(run)) + " attempt " +
+               std::to_string(attempt) + " " + std::string(name_of(status)) + " due " + format_rfc3339(due) + "\n";
       }
     };
-    tell("the engine has", here, wanted);
-    tell("the model has", wanted, here);
+    tell("the engine has", here, wanted());
+    tell("the model has", wanted(), here);
+    const auto there = sent();
+    const auto expected = sorted(model_.sent);
+    std::vector<std::string> differ;
+    std::set_symmetric_difference(there.begin(), there.end(), expected.begin(), expected.end(),
+                                  std::back_inserter(differ));
+    for (const auto& url : differ) out += "sent too often or not at all: " + url + "\n";
     return out;
   }
 
   std::mt19937 random_;
-  std::optional<Server> server_;
-  std::size_t sent_before_ = 0;
-  Model model_;
+  unsigned seed_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<std::string> sent_before_;
+  SmallModel model_{store.allows_several_servers() ? SmallModel::Heads::keep_place : SmallModel::Heads::by_due};
   std::string done_;
+  bool is_repeated_ = false;
+  int next_key_ = 0;
+  int next_body_ = 0;
+  int next_url_ = 0;
+  std::uint8_t crashes_ = 0;
 };
 
 }  // namespace
 
 TEST_CASE("the engine does what a small model of it does, whatever is asked for and however time goes") {
-  const int run = GENERATE(0, 1, 2);
-  RandomRequests requests;
-  requests.run(test_seed() + static_cast<unsigned>(run), 80);
+  const unsigned run = GENERATE(0u, 1u, 2u);
+  RandomRequests(test_seed() + run).run(80);
 }

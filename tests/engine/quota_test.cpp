@@ -80,6 +80,36 @@ TEST_CASE_METHOD(QuotaFixture, "the secret of a rotation that is over is taken a
   CHECK(logged(server) == std::vector<std::string>{"organization.secret_rotation_ended"});
 }
 
+TEST_CASE_METHOD(QuotaFixture, "an old secret signs nothing any more once its time is over, whoever still knows it") {
+  Server server(store, clock, host);
+  const Time end = clock.now() + 30s;
+  const auto rotate = [&](std::vector<std::string>& secrets, std::optional<Time>& until) {
+    secrets.insert(secrets.begin(), "whsec_bmV3ZXN0IHNlY3JldCBvZiBhbGw=");
+    until = end;
+  };
+  rotate(principal.signing_secrets, principal.old_secret_until);
+  REQUIRE(server.storage().directory().change_organization(principal.organization_id,
+                                                           [&](Organization& one) -> std::optional<AuditEntry> {
+                                                             rotate(one.signing_secrets, one.old_secret_until);
+                                                             return std::nullopt;
+                                                           }));
+  const auto signatures = [&](std::size_t delivery) {
+    const auto headers = server.transport().started().at(delivery).headers;
+    const auto found = std::ranges::find(headers, "webhook-signature", [](const auto& header) { return header.first; });
+    return 1 + std::ranges::count(found->second, ' ');
+  };
+  (void)create(server, task(30s));
+  (void)create(server, task());
+  REQUIRE(server.transport().wait_started(1));
+  CHECK(signatures(0) == 2);
+  clock.advance(30s);
+  REQUIRE(server.transport().wait_started(2));
+  CHECK(signatures(1) == 1);
+  (void)create(server, task());
+  REQUIRE(server.transport().wait_started(3));
+  CHECK(signatures(2) == 1);
+}
+
 TEST_CASE_METHOD(QuotaFixture, "old entries of the audit log are removed by the server") {
   EngineSettings settings;
   settings.audit_retention = 48h;

@@ -43,7 +43,13 @@ TEST_CASE("of a queue that is set the old and the new value are given, where the
 
 TEST_CASE("every other act on a queue or an execution has its entry") {
   const auto by = someone();
-  CHECK(queue_forgotten(by, "mail", Time{5s}).action == "queue.forgotten");
+  Queue mail;
+  mail.name = "mail";
+  mail.concurrency = 4;
+  mail.paused = true;
+  CHECK(queue_forgotten(by, mail, Time{5s}).subject == "mail");
+  CHECK(queue_forgotten(by, mail, Time{5s}).changes ==
+        R"({"concurrency":{"from":4,"to":1},"paused":{"from":true,"to":false}})");
   CHECK(queue_paused(by, "mail", Time{5s}).action == "queue.paused");
   CHECK(queue_resumed(by, "mail", Time{5s}).subject == "mail");
   const auto id = some_id<ExecutionId>();

@@ -64,6 +64,7 @@ TEST_CASE("every field that a client decides has its place in the audit log") {
 TEST_CASE("secrets are masked in the audit log: userinfo, header values, keys") {
   TaskSpec after = some_task();
   after.url = "https://user:other@example.com/hook?x=2";
+  after.on_failure_url = "https://example.com/alarm?Access-Token=abcdefgh";
   after.headers = {{"Authorization", "Bearer secret-b"}, {"X-Other", "2"}};
   after.callback_url = "https://example.com/?k=sk_live_abcdefgh";
   const std::string text = describe_changes(some_task(), after);
@@ -112,6 +113,24 @@ TEST_CASE("an entry says who, what and when") {
   CHECK(entry.action == "task.updated");
   CHECK(entry.subject == before.id.text());
   CHECK(entry.changes == R"({"name":{"from":"report","to":"other"}})");
-  CHECK(task_deleted(by, before.id, Time{6s}).action == "task.deleted");
   CHECK(queue_deleted(by, "mail", 3, Time{6s}).subject == "mail");
+}
+
+TEST_CASE("of a task that is made is told what was said of it, of one that is deleted what it is known by") {
+  Task task;
+  task.spec = some_task();
+  task.spec.url = "https://example.com/hook?api_key=hidden";
+  task.spec.schedule_type = ScheduleType::cron;
+  task.spec.cron_expression = "0 9 * * *";
+  const auto made = boost::json::parse(task_created({}, task).changes);
+  CHECK(made.at("name") == boost::json::parse(R"({"from":null,"to":"report"})"));
+  CHECK(made.at("url") == boost::json::parse(R"({"from":null,"to":"https://example.com/hook?api_key=***"})"));
+  CHECK(made.at("cron_expression") == boost::json::parse(R"({"from":null,"to":"0 9 * * *"})"));
+  CHECK_FALSE(made.as_object().contains("timeout_ms"));
+  const AuditEntry deleted = task_deleted({}, task.id, task.spec, Time{6s});
+  CHECK(deleted.action == "task.deleted");
+  CHECK(deleted.detail == "Deleted the task \"report\"");
+  CHECK(boost::json::parse(deleted.changes) == boost::json::parse(R"({"name":{"from":"report","to":null},
+          "url":{"from":"https://example.com/hook?api_key=***","to":null},
+          "cron_expression":{"from":"0 9 * * *","to":null},"timezone":{"from":"UTC","to":null}})"));
 }

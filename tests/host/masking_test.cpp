@@ -16,14 +16,24 @@ TEST_CASE("what looks like a secret is masked") {
       {"from http://a:b@x to https://c:d@y", "from http://***@x to https://***@y"},
       {"postgresql:///tasks?user=me&password=word&sslmode=require",
        "postgresql:///tasks?user=me&password=***&sslmode=require"},
+      {"https://x.example/hook?token=abc", "https://x.example/hook?token=***"},
+      {"https://x.example/?a=1&API_Key=abc&b=2", "https://x.example/?a=1&API_Key=***&b=2"},
+      {"https://x.example?access_token=a;X-Amz-Signature=b;page=3 later",
+       "https://x.example?access_token=***;X-Amz-Signature=***;page=3 later"},
+      {"https://x.example/#client_secret=abc&x=y", "https://x.example/#client_secret=***&x=y"},
+      {"sent \"https://x.example/?sig=a\" to https://y.example/?passwd=b and back",
+       "sent \"https://x.example/?sig=***\" to https://y.example/?passwd=*** and back"},
+      {"https://x.example/?next=https://y.example/?authorization=a",
+       "https://x.example/?next=https://y.example/?authorization=***"},
+      {"https://x.example/?credential=a=b&token&token=&t=1", "https://x.example/?credential=***&token&token=&t=1"},
   }));
   CHECK(mask_secrets(text) == expected);
 }
 
 TEST_CASE("what is no secret stays as it is") {
-  const auto text =
-      GENERATE(as<std::string>(), "", "sk_live_", "a://", "http://example.com/@home", "a@b.example",
-               "http://x/?to=me@b.example", "http://example.com wrote to a@b.example", "sqlite:///var/lib/punctual.db");
+  const auto text = GENERATE(as<std::string>(), "", "sk_live_", "a://", "http://example.com/@home", "a@b.example",
+                             "http://x/?to=me@b.example", "http://example.com wrote to a@b.example",
+                             "sqlite:///var/lib/punctual.db", "token=abc", "https://x.example/token=abc?page=2#top");
   CHECK(mask_secrets(text) == text);
 }
 

@@ -112,6 +112,13 @@ TEST_CASE_METHOD(Fixture, "a key gives its organisation, itself and the signing 
   CHECK(principal->key_id == key.record.id);
   CHECK(principal->key_public_id == key.record.public_id);
   CHECK(principal->signing_secrets == organization.signing_secrets);
+  CHECK_FALSE(principal->old_secret_until);
+}
+
+TEST_CASE_METHOD(Fixture, "a key brings until when the old signing secret is used") {
+  organization.old_secret_until = noon + 1h;
+  directory.create_organization(organization);
+  CHECK(cache.authenticate(key.text, noon)->old_secret_until == noon + 1h);
 }
 
 TEST_CASE_METHOD(Fixture, "a key brings the limits of its organisation") {

@@ -304,7 +304,24 @@ TEST_CASE_METHOD(TermsFixture, "several servers that end a rotation at once end 
 TEST_CASE_METHOD(TermsFixture, "a secret that is put before another one signs first from the next claim on") {
   CHECK(change([](Organization& one) { one.signing_secrets = {"whsec_newest", "whsec_new"}; }));
   insert(once(acme, at(1s)));
-  CHECK(claim_one(at(1s)).signing_secrets == std::vector<std::string>{"whsec_newest", "whsec_new"});
+  const Claimed claimed = claim_one(at(1s));
+  CHECK(claimed.signing_secrets == std::vector<std::string>{"whsec_newest", "whsec_new"});
+  CHECK_FALSE(claimed.old_secret_until);
+}
+
+TEST_CASE_METHOD(TermsFixture, "what is claimed says until when the old secret signs") {
+  CHECK(change([](Organization& one) { one.old_secret_until = at(100s); }));
+  insert(once(acme, at(1s)));
+  const Claimed claimed = claim_one(at(1s));
+  CHECK(claimed.old_secret_until == at(100s));
+  Settlement item = settlement(claimed, ExecutionStatus::success, at(2s));
+  item.messages.push_back(
+      {next_id<MessageId>(), MessageEvent::execution_completed, "https://example.com/callback", "{}"});
+  CHECK(settle(item) == SettleOutcome::settled);
+  const auto told = store().outbox().claim({node, next_token(), at(2s), 1, 1000, {}}).claimed;
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].signing_secrets.size() == 2);
+  CHECK(told[0].old_secret_until == at(100s));
 }
 
 TEST_CASE_METHOD(TermsFixture, "a key keeps its name and when it expires") {

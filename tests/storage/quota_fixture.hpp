@@ -46,8 +46,8 @@ struct QuotaFixture : StorageFixture {
     }
     return store().schedules().advance({&step, 1}).at(0);
   }
-  std::vector<QuotaNotice> notices() {
-    return store().quotas().take_notices([&](const QuotaNotice& notice) {
+  std::vector<QuotaNotice> notices(Time now = at(1s)) {
+    return store().quotas().take_notices(now, [&](const QuotaNotice& notice) {
       return AuditEntry{notice.organization_id,
                         at(0s),
                         "system",

@@ -202,7 +202,36 @@ TEST_CASE_METHOD(QuotaFixture, "both notices come when both are due, and again w
   CHECK(both[0].level == QuotaNotice::Level::near);
   CHECK(both[1].level == QuotaNotice::Level::reached);
   REQUIRE(offer(once(acme, at(40 * day))) == applied);
-  CHECK(notices().size() == 2);
+  CHECK(notices(at(40 * day)).size() == 2);
+}
+
+TEST_CASE_METHOD(QuotaFixture, "nothing is told of a month that is over") {
+  quota(1);
+  REQUIRE(offer(once(acme, at(1s))) == applied);
+  CHECK(notices(at(40 * day)).empty());
+  quota(2);
+  quota(1);
+  CHECK(notices(at(40 * day)).empty());
+  CHECK(logged().empty());
+}
+
+TEST_CASE_METHOD(QuotaFixture, "another limit is told of only as far as it has something new to say") {
+  quota(5);
+  for (int i = 0; i < 4; ++i) REQUIRE(offer(once(acme, at(1s))) == applied);
+  CHECK(notices().size() == 1);
+  // Four fifths are used of this one, too.
+  quota(5);
+  quota(4);
+  const auto reached = notices();
+  REQUIRE(reached.size() == 1);
+  CHECK(reached[0].level == QuotaNotice::Level::reached);
+  quota(5);
+  CHECK(notices().empty());
+  // Of these they are not, so that it is new when they are.
+  quota(100);
+  CHECK(notices().empty());
+  quota(5);
+  CHECK(notices().size() == 1);
 }
 
 TEST_CASE_METHOD(QuotaFixture, "several servers tell of a quota once") {
@@ -214,7 +243,8 @@ TEST_CASE_METHOD(QuotaFixture, "several servers tell of a quota once") {
     for (int i = 0; i < 10; ++i) {
       told += static_cast<int>(
           store.quotas()
-              .take_notices([&](const QuotaNotice&) { return AuditEntry{acme, at(0s), "system", "told", "x", "y"}; })
+              .take_notices(at(1s),
+                            [&](const QuotaNotice&) { return AuditEntry{acme, at(0s), "system", "told", "x", "y"}; })
               .size());
     }
   };

@@ -31,6 +31,8 @@ class FakeTransport final : public Transport {
     return eventually([&] { return state_.lock()->started.size() >= count; });
   }
 
+  // Whether a delivery waits for its end.
+  [[nodiscard]] bool is_open(ExecutionId id) { return state_.lock()->open.contains(id); }
   // Ends an open delivery.
   void finish(ExecutionId id, int status) { finish(id, response(status)); }
   void finish(ExecutionId id, DeliveryOutcome outcome) {

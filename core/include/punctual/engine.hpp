@@ -32,8 +32,9 @@ struct Principal {
   OrganizationId organization_id;
   KeyId key_id;
   std::string key_public_id;
-  std::vector<std::string> signing_secrets;  // the organisation's, for work claimed at insert
-  OrganizationLimits limits = {};            // the organisation's, as they were at most some seconds ago
+  std::vector<std::string> signing_secrets;   // the organisation's, for work claimed at insert
+  OrganizationLimits limits = {};             // the organisation's, as they were at most some seconds ago
+  std::optional<Time> old_secret_until = {};  // Organization::old_secret_until
   std::string organization_name = {};
 };
 

@@ -145,7 +145,8 @@ struct Organization {
   Time inserted_at;
   std::optional<int> max_concurrent;  // executions that may run at once; nullopt: no cap
   OrganizationLimits limits = {};
-  std::optional<Time> old_secret_until = {};  // when the second secret ends; nullopt: it stays until it is taken away
+  std::optional<Time> old_secret_until =
+      {};  // no second secret signs from then on; nullopt: it stays until it is taken away
   // Whether channels are told when a task fails and recovers, where the task does not say so itself.
   bool notify_on_failure = true;
   bool notify_on_recovery = true;

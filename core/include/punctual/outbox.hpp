@@ -63,7 +63,8 @@ struct ClaimedMessage {
   int attempts = 0;    // how often it has been sent in vain
   std::string url;
   std::string content;
-  std::vector<std::string> signing_secrets;  // the organisation's, newest first
+  std::vector<std::string> signing_secrets;   // the organisation's, newest first
+  std::optional<Time> old_secret_until = {};  // Organization::old_secret_until
 };
 
 struct MessageRequest {

@@ -131,8 +131,10 @@ class QueueStore {
   // is set anew counts from its setting, one that is changed goes on from the last start.
   [[nodiscard]] virtual TaskWriteOutcome change(const TaskWrite& write, std::string_view name,
                                                 const QueueChange& change, const QueueReply& reply) = 0;
-  // Forgets what is set, a pause too. Or not_found: as in find.
-  [[nodiscard]] virtual TaskWriteOutcome forget(const TaskWrite& write, std::string_view name) = 0;
+  // Forgets what is set, a pause too. Or not_found: as in find. `forgetting` is called as the reply of a change is, with what
+  // was set, without counts; where nothing was it is not.
+  [[nodiscard]] virtual TaskWriteOutcome forget(const TaskWrite& write, std::string_view name,
+                                                const std::function<void(const Queue& before)>& forgetting = {}) = 0;
 
   // Nothing of the line is claimed from now on, and its claims that are not being sent are void: the executions are pending
   // again. Those in `sending`, and those that another node has marked as started, go on. Or held_elsewhere: the line is

@@ -48,11 +48,11 @@ class Quotas {
   // What of its quota an organisation has used in the month of `at`; nullopt: it has none.
   [[nodiscard]] virtual std::optional<QuotaUse> find(OrganizationId organization, Time at) = 0;
 
-  // What is to be told of counts since the last call on any server; each is given once. Of one organisation `near` comes
-  // before `reached`. `describe` is called for each, perhaps more than once and on a thread of the backend, and gives the
+  // What is to be told of the counts of the month that `now` is in; each is given once a month, on all servers together, and
+  // again only where another limit has taken it back meanwhile. Of one organisation `near` comes before `reached`. `describe` is called for each, perhaps more than once and on a thread of the backend, and gives the
   // line that is written to the audit log with it.
   [[nodiscard]] virtual std::vector<QuotaNotice> take_notices(
-      const std::function<AuditEntry(const QuotaNotice&)>& describe) = 0;
+      Time now, const std::function<AuditEntry(const QuotaNotice&)>& describe) = 0;
 };
 
 }  // namespace punctual

@@ -109,6 +109,7 @@ struct Claimed {
   std::optional<std::string> expected_body_pattern;
   std::optional<std::string> queue;
   std::vector<std::string> signing_secrets;  // the organisation's, newest first
+  std::optional<Time> old_secret_until;      // Organization::old_secret_until
   bool capped = false;  // its organisation may run only so many at once: its end may make room for another
   std::optional<std::string> callback_url;
   std::optional<std::string> on_failure_url;
@@ -398,8 +399,11 @@ class TaskStore {
 
   // applied, replayed, key_reused, stale, not_found, conflict or held_elsewhere.
   [[nodiscard]] virtual TaskWriteOutcome update(const TaskWrite& write, const TaskUpdate& change) = 0;
-  // Soft delete; pending executions become cancelled. applied, replayed, key_reused, not_found or held_elsewhere.
-  [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write) = 0;
+  // Soft delete; pending executions become cancelled. applied, replayed, key_reused, not_found or held_elsewhere. `removing` is
+  // called with the task as it was, before the audit entry is read; perhaps on a thread of the backend, perhaps more than
+  // once, the last call counts.
+  [[nodiscard]] virtual TaskWriteOutcome remove(const TaskWrite& write,
+                                                const std::function<void(const Task&)>& removing = {}) = 0;
   // Adds a pending execution to a task, also to a disabled one. applied, replayed, key_reused, not_found or limit_exceeded
   // (monthly_executions, in the month of write.now).
   [[nodiscard]] virtual TaskWriteOutcome add_run(const TaskWrite& write, const NewExecution& execution) = 0;

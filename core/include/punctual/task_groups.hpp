@@ -32,6 +32,9 @@ struct SyncBase {
   struct Other {
     TaskId id;
     std::string name;
+    std::string url;
+    std::string cron_expression;
+    std::string timezone;
   };
   std::vector<Task> named;    // with one of the names, which may come more than once
   std::vector<Other> others;  // empty unless asked for

@@ -38,8 +38,8 @@ int show(const CommonOptions& common, const std::string& name) {
   if (const auto use = store->quotas().find(organization.id, store->now())) {
     line("executions_this_month", std::to_string(use->used));
   }
-  if (organization.signing_secrets.size() > 1) {
-    const auto& until = organization.old_secret_until;
+  const auto& until = organization.old_secret_until;
+  if (organization.signing_secrets.size() > 1 && (!until || store->now() < *until)) {
     line("old_secret_until", until ? format_rfc3339(*until) : "it is taken away");
   }
   return 0;
@@ -115,9 +115,11 @@ void add_organization_commands(CLI::App& app, CommonOptions& common, Action& act
   const auto rotation = std::make_shared<Rotation>();
   CLI::App& rotating = *group.add_subcommand("rotate-secret", "Make a new signing secret; prints it, alone");
   rotating.add_option("NAME", *name, "Name of the organisation")->required();
-  rotating.add_option("--overlap", rotation->overlap, "How long deliveries are signed with the old one, too [24h]")
-      ->type_name("DURATION");
-  rotating.add_flag("--finish", rotation->finish, "Make none: end the last rotation, the old secret goes now");
+  CLI::Option* overlap =
+      rotating.add_option("--overlap", rotation->overlap, "How long deliveries are signed with the old one, too [24h]");
+  overlap->type_name("DURATION");
+  rotating.add_flag("--finish", rotation->finish, "Make none: end the last rotation, the old secret goes now")
+      ->excludes(overlap);
   common.add_to(rotating);
   rotating.callback([&common, &action, name, rotation] {
     action = [&common, name, rotation] { return rotate(common, *name, *rotation); };

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 #include <limits>
+#include <set>
 
 #include "cli/command.hpp"
 #include "host/setting_value.hpp"
@@ -125,7 +126,12 @@ std::string in_words(const boost::json::value& value) {
 
 void set_limits(Organization& organization, const std::vector<std::string>& assignments) {
   Organization changed = organization;
-  for (const std::string& assignment : assignments) set_limit(changed, assignment);
+  std::set<std::string> named;
+  for (const std::string& assignment : assignments) {
+    set_limit(changed, assignment);
+    const std::string name = assignment.substr(0, assignment.find('='));
+    if (!named.insert(name).second) throw UsageError(name + " is set twice");
+  }
   organization = std::move(changed);
 }
 

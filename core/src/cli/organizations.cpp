@@ -6,6 +6,7 @@
 #include "cli/command.hpp"
 #include "cli/organization_limits_text.hpp"
 #include "delivery/signer.hpp"
+#include "host/masking.hpp"
 
 namespace punctual {
 namespace {
@@ -26,6 +27,12 @@ void change(Directory& directory, const Organization& organization, const Direct
   }
 }
 
+// An old secret whose time is over signs nothing any more, whether it has been taken away or not.
+bool is_rotating(const Organization& organization, Time now) {
+  const auto& end = organization.old_secret_until;
+  return organization.signing_secrets.size() > 1 && (!end || now < *end);
+}
+
 }  // namespace
 
 Organization create_organization(Directory& directory, IdGenerator& ids, std::string_view name, Time now,
@@ -35,7 +42,7 @@ Organization create_organization(Directory& directory, IdGenerator& ids, std::st
   }
   Organization organization{ids.next<OrganizationId>(now), std::string(name), {make_signing_secret()}, now, {}};
   const AuditEntry audit = entry(organization.id, now, actor, "organization.created", organization.id.text(),
-                                 "Made the organisation \"" + organization.name + "\"");
+                                 "Made the organisation \"" + mask_secrets(organization.name) + "\"");
   try {
     directory.create_organization(organization, &audit);
   } catch (const Conflict&) {
@@ -68,16 +75,18 @@ std::string rotate_secret(Directory& directory, const Organization& organization
   std::string secret = make_signing_secret();
   change(directory, organization, [&](Organization& stored) -> std::optional<AuditEntry> {
     auto& secrets = stored.signing_secrets;
-    if (secrets.size() > 1) {
+    if (is_rotating(stored, now)) {
       const auto& end = stored.old_secret_until;
       throw Conflict("an earlier rotation " + (end ? "lasts until " + format_rfc3339(*end) : "has not ended") +
                      "; --finish ends it now");
     }
-    secrets.insert(secrets.begin(), secret);
+    secrets.resize(1);
+    stored.old_secret_until.reset();
     if (overlap > milliseconds{0}) {
+      secrets.insert(secrets.begin(), secret);
       stored.old_secret_until = now + overlap;
     } else {
-      secrets.resize(1);
+      secrets.front() = secret;
     }
     return entry(stored.id, now, cli_actor, "organization.secret_rotated", stored.id.text(),
                  stored.old_secret_until ? "Made a signing secret; the one before it is used beside it until " +
@@ -89,7 +98,7 @@ std::string rotate_secret(Directory& directory, const Organization& organization
 
 void finish_rotation(Directory& directory, const Organization& organization, Time now) {
   change(directory, organization, [&](Organization& stored) -> std::optional<AuditEntry> {
-    if (stored.signing_secrets.size() < 2) throw Conflict("there is no old secret: no rotation is under way");
+    if (!is_rotating(stored, now)) throw Conflict("there is no old secret: no rotation is under way");
     stored.signing_secrets.resize(1);
     stored.old_secret_until.reset();
     return entry(stored.id, now, cli_actor, "organization.secret_rotation_ended", stored.id.text(),
@@ -104,7 +113,7 @@ NewApiKey create_key(Directory& directory, IdGenerator& ids, OrganizationId owne
   key.record.name = wish.name;
   if (wish.valid_for) key.record.expires_at = now + *wish.valid_for;
   std::string detail = "Made an API key";
-  if (!wish.name.empty()) detail += " named \"" + wish.name + "\"";
+  if (!wish.name.empty()) detail += " named \"" + mask_secrets(wish.name) + "\"";
   if (key.record.expires_at) detail += ", valid until " + format_rfc3339(*key.record.expires_at);
   const AuditEntry audit = entry(owner, now, actor, "key.created", key.record.public_id, std::move(detail));
   directory.create_key(key.record, &audit);

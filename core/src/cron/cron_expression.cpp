@@ -250,13 +250,42 @@ bool CronExpression::can_match() const {
   for (int year = 2001; year <= 2028; ++year) {
     for (unsigned month = 1; month <= 12; ++month) {
       if ((months_ & bit(static_cast<int>(month))) == 0) continue;
-      if (days_of(std::chrono::year{year} / std::chrono::month{month}) != 0) return true;
+      if (days_in(std::chrono::year{year} / std::chrono::month{month}) != 0) return true;
     }
   }
   return false;
 }
 
 std::uint32_t CronExpression::days_of(year_month month) const {
+  const bool named = (months_ & bit(static_cast<int>(static_cast<unsigned>(month.month())))) != 0;
+  return named ? days_in(month) : 0;
+}
+
+CronExpression::TimesOfDay CronExpression::times_of_day() const {
+  const auto least = [](std::uint64_t set) {
+    std::optional<int> step;
+    for (int last = -1; set != 0; set &= set - 1) {
+      const int value = std::countr_zero(set);
+      if (last >= 0) step = std::min(step.value_or(value - last), value - last);
+      last = value;
+    }
+    return step;
+  };
+  const auto lowest = [](std::uint64_t set) { return std::countr_zero(set); };
+  const auto highest = [](std::uint64_t set) { return 63 - std::countl_zero(set); };
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  TimesOfDay out{hours{lowest(hours_)} + minutes{lowest(minutes_)}, hours{highest(hours_)} + minutes{highest(minutes_)},
+                 std::nullopt};
+  if (const auto step = least(minutes_)) out.least_between = minutes{*step};
+  if (const auto step = least(hours_)) {
+    const minutes across = hours{*step} - minutes{highest(minutes_) - lowest(minutes_)};
+    out.least_between = std::min(out.least_between.value_or(across), across);
+  }
+  return out;
+}
+
+std::uint32_t CronExpression::days_in(year_month month) const {
   const MonthShape shape(month);
   auto by_day = days_ & shape.all();
   if (last_day_) by_day |= bit(shape.length);
@@ -295,7 +324,7 @@ std::optional<LocalMinute> CronExpression::first_match(LocalMinute from) const {
   auto days = std::uint64_t{0};
   if ((months_ & bit(static_cast<int>(static_cast<unsigned>(date.month())))) != 0) {
     const int day = static_cast<int>(static_cast<unsigned>(date.day()));
-    days = days_of(month) & -bit(day);
+    days = days_in(month) & -bit(day);
     if ((days & bit(day)) != 0) {
       if (const auto time = first_time_of_day(from - today)) return today + *time;
       days ^= bit(day);
@@ -307,7 +336,7 @@ std::optional<LocalMinute> CronExpression::first_match(LocalMinute from) const {
     if (year > last_year) return std::nullopt;
     month =
         year / std::chrono::month{static_cast<unsigned>(std::countr_zero(later_months == 0 ? months_ : later_months))};
-    days = days_of(month);
+    days = days_in(month);
   }
   const auto first_day = std::chrono::day{static_cast<unsigned>(std::countr_zero(days))};
   return local_days{month / first_day} + std::chrono::hours{std::countr_zero(hours_)} +

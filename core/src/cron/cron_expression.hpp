@@ -31,6 +31,17 @@ class CronExpression {
   // 9999. `from` is not before the year 1.
   [[nodiscard]] std::optional<LocalMinute> first_match(LocalMinute from) const;
 
+  // The days of a month that it names: bit d stands for day d.
+  [[nodiscard]] std::uint32_t days_of(std::chrono::year_month month) const;
+
+  struct TimesOfDay {
+    std::chrono::minutes first{};
+    std::chrono::minutes last{};
+    std::optional<std::chrono::minutes> least_between;  // two neighbouring ones; nullopt: there is but one
+  };
+  // The times that it names on each of its days.
+  [[nodiscard]] TimesOfDay times_of_day() const;
+
   // The hour field begins with '*': the expression means "every so often" rather than "at this time of day".
   [[nodiscard]] bool follows_elapsed_time() const noexcept { return follows_elapsed_time_; }
 
@@ -40,7 +51,7 @@ class CronExpression {
   [[nodiscard]] bool read_days(std::string_view field);
   [[nodiscard]] bool read_weekdays(std::string_view field);
   [[nodiscard]] bool can_match() const;
-  [[nodiscard]] std::uint32_t days_of(std::chrono::year_month month) const;
+  [[nodiscard]] std::uint32_t days_in(std::chrono::year_month month) const;  // whether it names the month or not
   [[nodiscard]] std::optional<std::chrono::minutes> first_time_of_day(std::chrono::minutes from) const;
 
   // Sets of values: bit v stands for the value v.

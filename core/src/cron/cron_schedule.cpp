@@ -66,6 +66,15 @@ std::vector<Time> CronSchedule::next(Time after, std::size_t count) const {
   return out;
 }
 
+LocalMinute CronSchedule::local_time(Time at) const {
+  return to_local(zone_->lookup(std::chrono::floor<cctz::seconds>(at)).cs);
+}
+
+Time CronSchedule::instant_of(LocalMinute local) const {
+  const auto times = zone_->lookup(to_civil(local));
+  return to_time(times.kind == Lookup::SKIPPED ? times.trans : times.pre);
+}
+
 std::optional<Time> CronSchedule::clock_change_after(Time after) const {
   cctz::time_zone::civil_transition change;
   if (!zone_->next_transition(std::chrono::floor<cctz::seconds>(after), &change)) return std::nullopt;

@@ -38,6 +38,14 @@ class CronSchedule {
   // The first `count` of them, ascending; fewer when there are no more.
   [[nodiscard]] std::vector<Time> next(Time after, std::size_t count) const;
 
+  [[nodiscard]] const CronExpression& expression() const noexcept { return expression_; }
+
+  // What the clock shows at an instant.
+  [[nodiscard]] LocalMinute local_time(Time at) const;
+
+  // When the clock shows a time first; of one that it never shows, when the gap ends that skips it.
+  [[nodiscard]] Time instant_of(LocalMinute local) const;
+
   // When the clocks of the time zone change next, strictly after `after`; nullopt: never, as far as is known.
   [[nodiscard]] std::optional<Time> clock_change_after(Time after) const;
 

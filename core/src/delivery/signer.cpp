@@ -118,6 +118,13 @@ Headers signed_headers(const Signed& what, Time now, bool compat_headers) {
   return out;
 }
 
+// Those that still sign at `now`.
+std::span<const std::string> live_secrets(const std::vector<std::string>& secrets,
+                                          const std::optional<Time>& old_secret_until, Time now) {
+  const std::span<const std::string> all(secrets);
+  return old_secret_until && now >= *old_secret_until ? all.first(std::min<std::size_t>(all.size(), 1)) : all;
+}
+
 }  // namespace
 
 std::string webhook_signature(std::span<const std::string> secrets, std::string_view id, std::string_view timestamp,
@@ -134,8 +141,9 @@ std::string webhook_signature(std::span<const std::string> secrets, std::string_
 
 Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers) {
   const std::string_view body = carries_body(claimed.method) ? std::string_view(claimed.body) : std::string_view();
-  Headers ours = signed_headers({claimed.run_id.text(), claimed.task_id, claimed.id, claimed.signing_secrets, body},
-                                now, compat_headers);
+  const auto secrets = live_secrets(claimed.signing_secrets, claimed.old_secret_until, now);
+  Headers ours =
+      signed_headers({claimed.run_id.text(), claimed.task_id, claimed.id, secrets, body}, now, compat_headers);
   ours.emplace_back("Punctual-Attempt", std::to_string(claimed.attempt));
   ours.emplace_back("Punctual-Scheduled-For", format_rfc3339(claimed.scheduled_for));
   if (!body.empty() && !has(claimed.headers, "Content-Type")) {
@@ -152,8 +160,9 @@ Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers) 
 }
 
 Headers message_headers(const ClaimedMessage& message, std::string_view body, Time now, bool compat_headers) {
-  Headers out = signed_headers(
-      {message.id.text(), message.task_id, message.execution_id, message.signing_secrets, body}, now, compat_headers);
+  const auto secrets = live_secrets(message.signing_secrets, message.old_secret_until, now);
+  Headers out =
+      signed_headers({message.id.text(), message.task_id, message.execution_id, secrets, body}, now, compat_headers);
   out.emplace_back("Content-Type", "application/json");
   return out;
 }

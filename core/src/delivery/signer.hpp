@@ -16,7 +16,7 @@ namespace punctual {
 // task's with the same name in any case.
 //
 // webhook-id, webhook-timestamp and webhook-signature follow Standard Webhooks (https://www.standardwebhooks.com): one
-// "v1,…" for each secret of the organisation. Signatures cover the bytes sent, so for methods that carry no body they cover
+// "v1,…" for each secret of the organisation, from old_secret_until on for the newest alone. Signatures cover the bytes sent, so for methods that carry no body they cover
 // none. A body without Content-Type gets application/json when it is JSON, else text/plain. `compat_headers` adds the
 // X-Runlater-… headers, signed with the newest secret.
 [[nodiscard]] Headers delivery_headers(const Claimed& claimed, Time now, bool compat_headers);

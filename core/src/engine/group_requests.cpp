@@ -23,6 +23,17 @@ auto for_task(std::size_t place, Work work) {
   }
 }
 
+// As far as it is known.
+TaskSpec outline(const SyncBase::Other& task) {
+  TaskSpec spec;
+  spec.name = task.name;
+  spec.url = task.url;
+  spec.schedule_type = ScheduleType::cron;
+  spec.cron_expression = task.cron_expression;
+  spec.timezone = task.timezone;
+  return spec;
+}
+
 // Makes the plan of one sync.
 class SyncPlanner {
  public:
@@ -42,7 +53,7 @@ class SyncPlanner {
     }
     for (const SyncBase::Other& other : base.others) {
       out.plan.removed.push_back(other.id);
-      out.plan.audit.push_back(task_deleted(by_, other.id, now_));
+      out.plan.audit.push_back(task_deleted(by_, other.id, outline(other), now_));
       out.names.removed.push_back(other.name);
     }
     return out;

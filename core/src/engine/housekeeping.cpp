@@ -11,10 +11,12 @@ constexpr seconds between_notices{5};
 constexpr seconds between_looks_at_queues{30};
 
 std::string sentence(const QuotaNotice& notice) {
-  std::string used =
-      std::to_string(notice.use.used) + " of " + std::to_string(notice.use.most) + " executions of this month are used";
-  if (notice.level == QuotaNotice::Level::near) return used;
-  return used + ": requests are refused and cron occurrences skipped until the month ends or the limit is raised";
+  const std::string most = std::to_string(notice.use.most);
+  if (notice.level == QuotaNotice::Level::near)
+    return "four fifths of the " + most + " executions of this month are used";
+  return std::to_string(notice.use.used) + " of " + most +
+         " executions of this month are used: requests are refused and cron occurrences skipped until the month ends "
+         "or the limit is raised";
 }
 
 AuditEntry entry_of(const QuotaNotice& notice, Time now) {
@@ -67,7 +69,8 @@ bool Housekeeping::expire(Time now) {
 }
 
 void Housekeeping::tell_of_quotas(Time now) {
-  const auto notices = storage_.quotas().take_notices([&](const QuotaNotice& notice) { return entry_of(notice, now); });
+  const auto notices =
+      storage_.quotas().take_notices(now, [&](const QuotaNotice& notice) { return entry_of(notice, now); });
   for (const QuotaNotice& notice : notices) {
     host_.log(LogLevel::warn, "organisation " + notice.organization_id.text() + ": " + sentence(notice));
   }

@@ -1,27 +1,12 @@
 #include "engine/organization_limits.hpp"
 
-#include <algorithm>
 #include <string>
+
+#include "cron/cron_interval.hpp"
+#include "cron/cron_schedule.hpp"
 
 namespace punctual {
 namespace {
-
-constexpr std::size_t instants_looked_at = 10'000;
-constexpr std::chrono::years looked_ahead{5};
-constexpr std::chrono::years changes_looked_ahead{3};
-constexpr std::chrono::hours around_a_change{36};
-
-// Goes on from `from` until `until` or for `most` instants; the first interval below `enough`.
-std::optional<seconds> walk(seconds enough, const CronSchedule& schedule, Time from, Time until, std::size_t most) {
-  auto last = schedule.next(from);
-  for (std::size_t i = 1; last && *last < until && i < most; ++i) {
-    const auto next = schedule.next(*last);
-    if (!next) break;
-    if (*next - *last < enough) return std::chrono::duration_cast<seconds>(*next - *last);
-    last = next;
-  }
-  return std::nullopt;
-}
 
 std::string in_words(seconds duration) {
   const auto count = duration.count();
@@ -35,18 +20,6 @@ std::string in_words(seconds duration) {
 }
 
 }  // namespace
-
-std::optional<seconds> interval_below(seconds enough, const CronSchedule& schedule, Time from) {
-  if (auto found = walk(enough, schedule, from, from + looked_ahead, instants_looked_at)) return found;
-  const Time last_change = from + changes_looked_ahead;
-  for (auto change = schedule.clock_change_after(from); change && *change < last_change;
-       change = schedule.clock_change_after(*change)) {
-    if (auto found = walk(enough, schedule, *change - around_a_change, *change + around_a_change, instants_looked_at)) {
-      return found;
-    }
-  }
-  return std::nullopt;
-}
 
 void check_cron_interval(const TaskSpec& spec, const OrganizationLimits& limits, Time now) {
   if (!limits.min_cron_interval || spec.schedule_type != ScheduleType::cron) return;

@@ -55,9 +55,10 @@ Reply TaskEngine::change_queue(const Request& request, std::string_view name, co
 Reply TaskEngine::forget_queue(const Request& request, std::string_view name, const StoredReply& reply) {
   parts_->refuse_when_draining();
   const Time now = this->now();
-  const AuditEntry audit = queue_forgotten(request.principal, name, now);
-  auto outcome =
-      parts_->storage.queues().forget(queue_write(request, parts_->lease.node(), now, {}, reply, audit), name);
+  AuditEntry audit;
+  auto outcome = parts_->storage.queues().forget(
+      queue_write(request, parts_->lease.node(), now, {}, reply, audit), name,
+      [&](const Queue& before) { audit = queue_forgotten(request.principal, before, now); });
   look_at_queues();
   return reply_to(std::move(outcome), reply);
 }

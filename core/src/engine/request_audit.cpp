@@ -12,21 +12,26 @@ using boost::json::value;
 
 value json_of(const std::optional<QueueRate>& rate) { return rate ? value(text_of(*rate)) : value(nullptr); }
 
+std::string describe_changes(const Queue& before, const Queue& after) {
+  object changes;
+  const auto add = [&](const char* field, value from, value to) {
+    if (from != to) changes[field] = object{{"from", std::move(from)}, {"to", std::move(to)}};
+  };
+  add("concurrency", before.concurrency, after.concurrency);
+  add("rate", json_of(before.rate), json_of(after.rate));
+  add("paused", before.paused, after.paused);
+  return boost::json::serialize(changes);
+}
+
 }  // namespace
 
 AuditEntry queue_changed(const Principal& by, const Queue& before, const Queue& after, Time at) {
-  object changes;
-  if (before.concurrency != after.concurrency) {
-    changes["concurrency"] = object{{"from", before.concurrency}, {"to", after.concurrency}};
-  }
-  if (before.rate != after.rate) {
-    changes["rate"] = object{{"from", json_of(before.rate)}, {"to", json_of(after.rate)}};
-  }
-  return entry_by(by, at, "queue.changed", after.name, "Set the queue", boost::json::serialize(changes));
+  return entry_by(by, at, "queue.changed", after.name, "Set the queue", describe_changes(before, after));
 }
 
-AuditEntry queue_forgotten(const Principal& by, std::string_view queue, Time at) {
-  return entry_by(by, at, "queue.forgotten", std::string(queue), "Took back what was set for the queue");
+AuditEntry queue_forgotten(const Principal& by, const Queue& before, Time at) {
+  return entry_by(by, at, "queue.forgotten", before.name, "Took back what was set for the queue",
+                  describe_changes(before, {}));
 }
 
 AuditEntry queue_paused(const Principal& by, std::string_view queue, Time at) {

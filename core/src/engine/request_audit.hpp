@@ -15,7 +15,7 @@
 namespace punctual {
 
 [[nodiscard]] AuditEntry queue_changed(const Principal& by, const Queue& before, const Queue& after, Time at);
-[[nodiscard]] AuditEntry queue_forgotten(const Principal& by, std::string_view queue, Time at);
+[[nodiscard]] AuditEntry queue_forgotten(const Principal& by, const Queue& before, Time at);
 [[nodiscard]] AuditEntry queue_paused(const Principal& by, std::string_view queue, Time at);
 [[nodiscard]] AuditEntry queue_resumed(const Principal& by, std::string_view queue, Time at);
 

@@ -44,26 +44,27 @@ value json_of(const Headers& headers) {
 
 value size_of_body(const std::string& body) { return value(std::to_string(body.size()) + " bytes"); }
 
-// Fields in the order of the API.
+// Fields in the order of the API. Of what is new there is no before.
 class Differences {
  public:
+  explicit Differences(bool is_new = false) : is_new_(is_new) {}
+
   template <class T>
   void add(std::string_view field, const T& before, const T& after) {
     if (before != after) add_values(field, json_of(before), json_of(after));
   }
   void add_values(std::string_view field, value before, value after) {
+    if (is_new_) before = nullptr;
     fields_[field] = object{{"from", std::move(before)}, {"to", std::move(after)}};
   }
   [[nodiscard]] std::string text() const { return boost::json::serialize(fields_); }
 
  private:
+  bool is_new_;
   object fields_;
 };
 
-}  // namespace
-
-std::string describe_changes(const TaskSpec& before, const TaskSpec& after) {
-  Differences out;
+void compare(const TaskSpec& before, const TaskSpec& after, Differences& out) {
   out.add("name", before.name, after.name);
   out.add("url", before.url, after.url);
   out.add("method", before.method, after.method);
@@ -89,14 +90,39 @@ std::string describe_changes(const TaskSpec& before, const TaskSpec& after) {
   out.add("retry_delay", before.retry_delay, after.retry_delay);
   out.add("retry_max_delay", before.retry_max_delay, after.retry_max_delay);
   out.add("expires_in", before.expires_in, after.expires_in);
+}
+
+// What people know a task by.
+std::string describe_removed(const TaskSpec& spec) {
+  Differences out;
+  const auto add = [&](std::string_view field, value before) { out.add_values(field, std::move(before), nullptr); };
+  add("name", json_of(spec.name));
+  add("url", json_of(spec.url));
+  if (spec.schedule_type == ScheduleType::cron) {
+    add("cron_expression", json_of(spec.cron_expression));
+    add("timezone", json_of(spec.timezone));
+  } else {
+    add("scheduled_at", json_of(spec.scheduled_at));
+  }
+  return out.text();
+}
+
+}  // namespace
+
+std::string describe_changes(const TaskSpec& before, const TaskSpec& after) {
+  Differences out;
+  compare(before, after, out);
   return out.text();
 }
 
 AuditEntry task_created(const Principal& by, const Task& task) {
   const std::string name = shown(task.spec.name);
+  Differences given(true);
+  compare({}, task.spec, given);
   return entry_by(by, task.inserted_at, "task.created", task.id.text(),
                   "Made the cron task \"" + name + "\": " + shown(task.spec.cron_expression.value_or("")) + " (" +
-                      task.spec.timezone + ")");
+                      task.spec.timezone + ")",
+                  given.text());
 }
 
 std::optional<AuditEntry> task_updated(const Principal& by, const Task& before, const Task& after) {
@@ -105,8 +131,9 @@ std::optional<AuditEntry> task_updated(const Principal& by, const Task& before, 
                   "Changed the task \"" + shown(after.spec.name) + "\"", describe_changes(before.spec, after.spec));
 }
 
-AuditEntry task_deleted(const Principal& by, TaskId task, Time at) {
-  return entry_by(by, at, "task.deleted", task.text(), "Deleted the task");
+AuditEntry task_deleted(const Principal& by, TaskId task, const TaskSpec& spec, Time at) {
+  return entry_by(by, at, "task.deleted", task.text(), "Deleted the task \"" + shown(spec.name) + "\"",
+                  describe_removed(spec));
 }
 
 AuditEntry queue_deleted(const Principal& by, std::string_view queue, std::size_t count, Time at) {

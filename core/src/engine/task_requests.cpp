@@ -32,6 +32,7 @@ Claimed claimed_at_insert(NewWork&& work, const Principal& principal) {
   out.on_failure_url = std::move(spec.on_failure_url);
   out.on_recovery_url = std::move(spec.on_recovery_url);
   out.signing_secrets = principal.signing_secrets;
+  out.old_secret_until = principal.old_secret_until;
   return out;
 }
 
@@ -117,9 +118,11 @@ Reply TaskEngine::delete_task(const Request& request, TaskId id, const StoredRep
   StoredReply content = reply;
   return parts_->change(request.principal, id, content, [&](std::span<const ExecutionId> sending) {
     const Time now = this->now();
-    const AuditEntry audit = task_deleted(request.principal, id, now);
-    return parts_->storage.tasks().remove({request.principal.organization_id, id, parts_->lease.node(), now, sending,
-                                           idempotency_record(request, now, reply), &audit});
+    AuditEntry audit;
+    return parts_->storage.tasks().remove(
+        {request.principal.organization_id, id, parts_->lease.node(), now, sending,
+         idempotency_record(request, now, reply), &audit},
+        [&](const Task& task) { audit = task_deleted(request.principal, id, task.spec, now); });
   });
 }
 

@@ -31,6 +31,45 @@ void mask_password_parameters(std::string& text) {
   }
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool sounds_secret(std::string_view parameter) {
+  constexpr std::array<std::string_view, 8> words{"token", "secret", "passw", "pwd",
+                                                  "key",   "sig",    "auth",  "credential"};
+  std::string name(parameter);
+  std::transform(name.begin(), name.end(), name.begin(), lower);
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return name.find(word) != std::string::npos; });
+}
+
+// `query`: what follows the first '?' or '#' of a URL. The names are read as they are written.
+std::string with_parameters_masked(std::string_view query) {
+  std::string out;
+  while (!query.empty()) {
+    const auto end = std::min(query.find_first_of("&;?#"), query.size());
+    const auto parameter = query.substr(0, end);
+    const auto equals = parameter.find('=');
+    const bool masked = equals < parameter.size() - 1 && sounds_secret(parameter.substr(0, equals));
+    out += masked ? std::string(parameter.substr(0, equals + 1)).append(mask) : std::string(parameter);
+    if (end < query.size()) out += query[end];
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return out;
+}
+
+void mask_url_parameters(std::string& text) {
+  constexpr std::string_view begin = "://";
+  for (auto at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    at += begin.size();
+    const auto end = std::min(text.find_first_of("\"<> \t\r\n", at), text.size());
+    const auto query = std::min(text.find_first_of("?#", at), end);
+    if (query == end) continue;
+    const auto masked = with_parameters_masked(std::string_view(text).substr(query + 1, end - query - 1));
+    text.replace(query + 1, end - query - 1, masked);
+    at = query + 1 + masked.size();  // a URL in a parameter belongs to this one
+  }
+}
+
 struct Character {
   std::uint32_t code = 0;
   std::size_t size = 0;  // 0: not UTF-8
@@ -88,6 +127,7 @@ std::string mask_userinfo(std::string_view text) {
 
 std::string mask_secrets(std::string_view text) {
   std::string out = mask_userinfo(text);
+  mask_url_parameters(out);
   mask_password_parameters(out);
   mask_after(out, "sk_live_", std::string(letters_and_digits) + "-_");
   mask_after(out, "whsec_", std::string(letters_and_digits) + "+/=-_");

@@ -7,7 +7,8 @@
 
 namespace punctual {
 
-// `text` with everything that looks like a secret replaced: sk_live_…, whsec_…, userinfo of a URL, password=… in one.
+// `text` with everything that looks like a secret replaced: sk_live_…, whsec_…, userinfo of a URL, and the values of its
+// parameters whose names have token, secret, passw, pwd, key, sig, auth or credential in them.
 [[nodiscard]] std::string mask_secrets(std::string_view text);
 
 // `text` with each of `values` replaced wherever it stands. What is shorter than a secret can be is left.

@@ -72,12 +72,12 @@ KeyCache::Entry KeyCache::read(std::string_view public_id, Time now) {
   Entry entry{std::string(public_id), now, std::nullopt};
   auto owner = directory_.find_key(public_id);
   if (!owner || owner->key.revoked_at) return entry;
-  entry.known =
-      Known{{owner->organization.id, owner->key.id, std::move(owner->key.public_id),
-             std::move(owner->organization.signing_secrets), owner->organization.limits, owner->organization.name},
-            owner->key.secret_hash,
-            owner->key.last_used_at ? *owner->key.last_used_at + touch_interval : Time::min(),
-            owner->key.expires_at};
+  entry.known = Known{{owner->organization.id, owner->key.id, std::move(owner->key.public_id),
+                       std::move(owner->organization.signing_secrets), owner->organization.limits,
+                       owner->organization.old_secret_until, owner->organization.name},
+                      owner->key.secret_hash,
+                      owner->key.last_used_at ? *owner->key.last_used_at + touch_interval : Time::min(),
+                      owner->key.expires_at};
   return entry;
 }
 

@@ -208,7 +208,7 @@ struct PlansFixture {
     work.execution.reset();
     (void)store.work().insert(node, {&work, 1});
     (void)store.directory().end_rotations(now);
-    (void)store.quotas().take_notices([&](const QuotaNotice&) { return audit; });
+    (void)store.quotas().take_notices(now, [&](const QuotaNotice&) { return audit; });
     (void)store.quotas().find(organization, now);
     AuditQuery query;
     query.organization_id = organization;
