@@ -343,7 +343,7 @@ TEST_CASE_METHOD(NoticeFixture, "a quota that comes to its end is told of, each 
   const Channel channel = make_channel();
   change_organization([](Organization& one) { one.limits.monthly_executions = 5; });
   const auto take = [&] {
-    (void)store().quotas().take_notices([&](const QuotaNotice& notice) {
+    (void)store().quotas().take_notices(at(5s), [&](const QuotaNotice& notice) {
       return AuditEntry{notice.organization_id, at(5s), "system", "quota", "x", std::to_string(notice.use.used)};
     });
   };
