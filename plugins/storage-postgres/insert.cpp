@@ -115,9 +115,10 @@ begin
     -- From here on nobody else stores in these lines, so that places are given in the order of the commits.
     insert into queues as line (organization_id, name, tail, ready_at)
     select i.organization_id, i.queue, max(i.due) filter (where i.due <= i.inserted), min(i.due)
-    from unnest(t_organization, t_queue, e_due, t_inserted) as i (organization_id, queue, due, inserted)
+    from unnest(t_organization, t_queue, e_due, t_inserted) with ordinality as i (organization_id, queue, due, inserted, ord)
     where i.queue is not null
       and i.due is not null
+      and ord <> all (v_losers) -- who repeats a request has nothing to do with the line, and a claim would pass over it
     group by i.organization_id, i.queue
     order by i.organization_id, i.queue
     on conflict (organization_id, name) do update

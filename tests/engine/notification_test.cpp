@@ -115,7 +115,7 @@ struct NotificationFixture : EngineFixture {
             beats = std::move(now);
             beat_at = clock.now();
           }
-          if (clock.now() - beat_at < milliseconds{1500}) clock.advance(milliseconds{20});
+          if (clock.now() - beat_at < milliseconds{1500}) clock.advance(milliseconds{200});
           return condition();
         },
         seconds{60});
