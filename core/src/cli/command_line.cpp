@@ -6,8 +6,8 @@
 #include <iostream>
 #include <string_view>
 
-#include "cli/command.hpp"
 #include "cli/channel_commands.hpp"
+#include "cli/command.hpp"
 #include "cli/cron_command.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/migrate_command.hpp"
