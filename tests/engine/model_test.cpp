@@ -90,14 +90,14 @@ class RandomRequests : public EngineFixture {
     servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(at));
   }
 
-  Server& some_server() { return *servers_[below(servers_.size())]; }
-  TaskEngine& engine() { return some_server().engine(); }
+  Server& server() { return *servers_.front(); }
+  TaskEngine& engine() { return server().engine(); }
 
   // ---- what is done
 
   void act() {
     using Act = void (RandomRequests::*)();
-    static constexpr std::array<std::pair<int, Act>, 22> acts{{
+    static constexpr std::array<std::pair<int, Act>, 21> acts{{
         {6, &RandomRequests::create_one},
         {2, &RandomRequests::create_many},
         {2, &RandomRequests::create_cron},
@@ -118,7 +118,6 @@ class RandomRequests : public EngineFixture {
         {2, &RandomRequests::restart},
         {1, &RandomRequests::be_away},
         {1, &RandomRequests::crash},
-        {2, &RandomRequests::start_or_stop_second},
         {9, &RandomRequests::wait},
     }};
     std::size_t all = 0;
@@ -276,7 +275,7 @@ class RandomRequests : public EngineFixture {
     auto* pending = model_.find(*known.own_run, Status::pending);
     const bool stays = !known.deleted && engine().find_task(principal, known.id).spec.scheduled_at == due;
     if (!known.deleted && !stays && pending == nullptr) {
-      return refused<Conflict>([&](const Request&) { return edit(some_server(), known.id, apply, true); });
+      return refused<Conflict>([&](const Request&) { return edit(server(), known.id, apply, true); });
     }
     if (change(*chosen, apply, true) && !stays) pending->due = due;
   }
@@ -448,9 +447,7 @@ class RandomRequests : public EngineFixture {
 
   void restart() {
     say("restart");
-    stop_server(0);
-    // Another one would go on with what this one leaves.
-    if (!servers_.empty()) model_.run(clock.now());
+    stop_all();
     start_server();
   }
 
@@ -518,17 +515,6 @@ class RandomRequests : public EngineFixture {
     if (seen() == wanted()) return true;
     std::swap(model_, rescued);
     return false;
-  }
-
-  void start_or_stop_second() {
-    if (!store.allows_several_servers()) return;
-    if (servers_.size() == 1) {
-      say("a second server");
-      start_server();
-    } else {
-      say("one server less");
-      stop_server(below(servers_.size()));
-    }
   }
 
   void wait() {
