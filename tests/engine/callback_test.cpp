@@ -309,9 +309,12 @@ TEST_CASE_METHOD(CallbackFixture, "two servers send every callback of many tasks
   Server second(store, clock, host);
   constexpr std::size_t total = 200;
   for (std::size_t i = 0; i < total; ++i) (void)create(i % 2 == 0 ? first : second, task_with_callback());
-  REQUIRE(eventually([&] {
-    return sent_to(first.transport(), callback_url).size() + sent_to(second.transport(), callback_url).size() >= total;
-  }));
+  REQUIRE(eventually(
+      [&] {
+        return sent_to(first.transport(), callback_url).size() + sent_to(second.transport(), callback_url).size() >=
+               total;
+      },
+      60s));
   REQUIRE(outbox_is_empty(first.storage()));
   std::set<std::string> ids;
   for (Server* server : {&first, &second}) {

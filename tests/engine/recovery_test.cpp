@@ -287,7 +287,8 @@ TEST_CASE_METHOD(EngineFixture, "a batch that cannot be stored leaves its places
   CHECK(server.transport.started().empty());
   create_all();
   CHECK(server.transport.wait_started(15));
-  CHECK(host.metrics().text().find("punctual_claims_total{how=\"at_insert\"} 15") != std::string::npos);
+  CHECK(eventually(
+      [&] { return host.metrics().text().find("punctual_claims_total{how=\"at_insert\"} 15") != std::string::npos; }));
 }
 
 TEST_CASE_METHOD(EngineFixture, "a claim stored by commits whose answers were all lost is returned and sent") {

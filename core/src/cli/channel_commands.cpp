@@ -35,7 +35,8 @@ NoticeEvents events_of(const Wanted& wanted) {
     if (!event) {
       std::string known;
       for (const NoticeEvent one : notice_events) known += (known.empty() ? "" : ", ") + std::string(name_of(one));
-      throw UsageError("--event must be one of " + known + ", not '" + name + "'");
+      known.append(", not '").append(name).append("'");
+      throw UsageError("--event must be one of " + known);
     }
     out.bits |= NoticeEvents::bit(*event);
   }
@@ -82,7 +83,7 @@ boost::json::object take_channel_settings(CommonOptions& common, const std::stri
 std::string problem_of(const Invalid& problem) {
   std::string out;
   for (const auto& [field, texts] : problem.fields()) {
-    for (const std::string& text : texts) out += (out.empty() ? "" : "; ") + field + ": " + text;
+    for (const std::string& text : texts) out.append(out.empty() ? "" : "; ").append(field).append(": ").append(text);
   }
   return out;
 }

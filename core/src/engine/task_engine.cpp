@@ -15,12 +15,12 @@ Notifiers& no_notifiers() {
 }  // namespace
 
 TaskEngine::TaskEngine(Storage& storage, std::span<Transport* const> transports, Notifiers& notifiers, Clock& clock,
-                       Host& host, EngineSettings settings)
+                       Host& host, const EngineSettings& settings)
     : parts_(std::make_unique<Parts>(storage, transports, notifiers, clock, host, settings)) {}
 
 TaskEngine::TaskEngine(Storage& storage, std::span<Transport* const> transports, Clock& clock, Host& host,
-                       EngineSettings settings)
-    : TaskEngine(storage, transports, no_notifiers(), clock, host, std::move(settings)) {}
+                       const EngineSettings& settings)
+    : TaskEngine(storage, transports, no_notifiers(), clock, host, settings) {}
 
 TaskEngine::~TaskEngine() { drain(milliseconds{0}); }
 

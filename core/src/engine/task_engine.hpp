@@ -47,10 +47,10 @@ class TaskEngine final : public Engine {
  public:
   // All arguments outlive the engine. The store must have been migrated.
   TaskEngine(Storage& storage, std::span<Transport* const> transports, Notifiers& notifiers, Clock& clock, Host& host,
-             EngineSettings settings);
+             const EngineSettings& settings);
   // Without notifiers.
   TaskEngine(Storage& storage, std::span<Transport* const> transports, Clock& clock, Host& host,
-             EngineSettings settings);
+             const EngineSettings& settings);
   ~TaskEngine();  // drain(0) unless drained
 
   // Takes the lease (throws Conflict when another server has the store) and starts the threads. Main thread, once.
