@@ -1,8 +1,6 @@
 // Turns a C++ class into a plugin: the descriptor of plugin.h, with exceptions turned into error text.
 #pragma once
 
-#include <cxxabi.h>
-
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -66,8 +64,6 @@ template <class Interface, class Class>
       return instance;
     } catch (const std::exception& problem) {
       fail(problem.what());
-    } catch (abi::__forced_unwind&) {  // the end of the thread, which nobody may keep
-      throw;
     } catch (...) {
       fail("unknown exception");
     }

@@ -20,7 +20,7 @@ constexpr std::size_t most_settings = 1000;
 constexpr std::uint32_t largest_struct = 4096;
 
 // What notifiers of the first version have; their structs have grown since, and will.
-constexpr std::uint32_t first_plugin_size = offsetof(punctual_plugin, next) + sizeof(punctual_plugin::next);
+constexpr std::uint32_t first_plugin_size = offsetof(punctual_plugin, next) + sizeof(void*);
 constexpr std::uint32_t first_notifier_size =
     offsetof(punctual_notifier_v1, notify) + sizeof(punctual_notifier_v1::notify);
 
