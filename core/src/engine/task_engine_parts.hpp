@@ -250,7 +250,8 @@ struct TaskEngine::Parts {
       hold.revoke(outcome.revoked);
       switch (outcome.result) {
         case WriteResult::applied:
-          if (!outcome.revoked.empty() || outcome.let_go) dispatcher.wake(clock.now());
+          // What waited behind it in a line may be the head now.
+          dispatcher.wake(clock.now());
           return Reply{std::move(reply), false};
         case WriteResult::replayed:
           return Reply{std::move(outcome.replay.value()), true};
