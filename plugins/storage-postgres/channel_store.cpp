@@ -197,11 +197,19 @@ void delete_channel(Session& session, ChannelId channel) {
 }
 
 Channels::Sizes count_notices(Session& session, std::size_t limit) {
+  // In the order of an index, which is walked no further than to the limit; a bitmap of it would take all of it.
   static const std::string sql = R"sql(
     select
-      (select count(*) from (select from notices where claim_token is null and dead_at is null limit $1) due),
-      (select count(*) from (select from notices where claim_token is not null limit $1) claimed),
-      (select count(*) from (select from notices where dead_at is not null limit $1) dead))sql";
+      (
+        select count(*)
+        from (
+          select from notices where claim_token is null and dead_at is null order by channel_id, next_at, id limit $1) due),
+      (
+        select count(*)
+        from (select from notices where claim_token is not null order by node_id limit $1) claimed),
+      (
+        select count(*)
+        from (select from notices where dead_at is not null order by dead_at limit $1) dead))sql";
   const Rows rows = session.run(sql, limit);
   const auto count = [&](int column) { return static_cast<std::size_t>(rows.get<std::int64_t>(0, column)); };
   return {std::min(count(0) + count(1), limit), count(2)};
