@@ -1,6 +1,7 @@
 // An engine on a real storage plugin, with time and the network in the test's hands.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "engine/task_engine.hpp"
@@ -22,8 +23,11 @@ inline EngineSettings on_time_of_test(EngineSettings settings) {
 // One server: storage opened, engine started. Destroyed without stop(), it stops as if asked to.
 class Server {
  public:
-  Server(StoreUnderTest& store, FakeClock& clock, TestHost& host, EngineSettings settings = {})
+  // `prepare` is called before anything can be sent.
+  Server(StoreUnderTest& store, FakeClock& clock, TestHost& host, EngineSettings settings = {},
+         const std::function<void(FakeTransport&)>& prepare = {})
       : storage_(store.open()), transport_(clock), transports_{&transport_} {
+    if (prepare) prepare(transport_);
     storage_->maintenance().migrate();
     engine_.emplace(*storage_, transports_, clock, host, on_time_of_test(settings));
     engine_->start();

@@ -36,8 +36,9 @@ class ModelledServer : public EngineFixture {
   // ---- servers
 
   void start_server() {
-    servers_.push_back(std::make_unique<Server>(store, clock, host, settings()));
-    servers_.back()->transport().answer_with(model_.answer);
+    // What is due is sent as soon as the engine has started.
+    servers_.push_back(std::make_unique<Server>(
+        store, clock, host, settings(), [this](FakeTransport& transport) { transport.answer_with(model_.answer); }));
   }
 
   // As if asked to: what it is sending is cut off and given back.
