@@ -55,23 +55,6 @@ struct CallbackFixture : EngineFixture {
 
   // Long enough for something to be sent, if it were.
   static void give_time() { std::this_thread::sleep_for(50ms); }
-
-  // As reaches_in_time, for a condition of any kind.
-  template <class Condition>
-  [[nodiscard]] bool comes_true_in_time(Condition condition) {
-    std::string beats;
-    Time beat_at = clock.now();
-    return eventually(
-        [&] {
-          if (auto now = heartbeats(); now != beats) {
-            beats = std::move(now);
-            beat_at = clock.now();
-          }
-          if (clock.now() - beat_at < milliseconds{1500}) clock.advance(milliseconds{20});
-          return condition();
-        },
-        seconds{60});
-  }
 };
 
 }  // namespace

@@ -120,6 +120,12 @@ struct EngineFixture {
   // As reaches, while the clock goes on by small steps and never ahead of the heartbeats, so that nothing looks silent which
   // is not, however slow the machine.
   [[nodiscard]] bool reaches_in_time(Server& server, ExecutionId id, ExecutionStatus wanted) {
+    return comes_true_in_time([&] { return status(server, id) == wanted; });
+  }
+
+  // The same for a condition of any kind.
+  template <class Condition>
+  [[nodiscard]] bool comes_true_in_time(Condition condition, milliseconds step = milliseconds{20}) {
     std::string beats;
     Time beat_at = clock.now();
     return eventually(
@@ -128,8 +134,8 @@ struct EngineFixture {
             beats = std::move(now);
             beat_at = clock.now();
           }
-          if (clock.now() - beat_at < milliseconds{1500}) clock.advance(milliseconds{20});
-          return status(server, id) == wanted;
+          if (clock.now() - beat_at < milliseconds{1500}) clock.advance(step);
+          return condition();
         },
         seconds{60});
   }

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <future>
 #include <iostream>
 #include <memory>
 
@@ -45,11 +44,7 @@ NoticeEvents events_of(const Wanted& wanted) {
 
 const Plugin& require_notifier(const PluginCatalog& catalog, const std::string& name) {
   if (const Plugin* plugin = catalog.find(PUNCTUAL_NOTIFIER, name)) return *plugin;
-  std::string loaded;
-  for (const Plugin& plugin : catalog.of_kind(PUNCTUAL_NOTIFIER)) {
-    loaded += (loaded.empty() ? "" : ", ") + std::string(plugin.name());
-  }
-  throw NotFound("there is no notifier plugin '" + name + "'; loaded: " + (loaded.empty() ? "none" : loaded));
+  throw NotFound("there is no notifier plugin '" + name + "'; loaded: " + loaded_names(catalog, PUNCTUAL_NOTIFIER));
 }
 
 bool belongs_to_server(const Plugin& plugin, std::string_view setting) {
@@ -115,14 +110,6 @@ Principal command_line(const Organization& organization) {
   Principal out;
   out.organization_id = organization.id;
   return out;
-}
-
-// Waits for what comes of `begin`, which is given the completion.
-template <class Begin>
-NotifierOutcome outcome_of(Begin begin) {
-  std::promise<NotifierOutcome> told;
-  begin([&](NotifierOutcome&& outcome) { told.set_value(std::move(outcome)); });
-  return told.get_future().get();
 }
 
 int add(CommonOptions common, const Wanted& wanted) {

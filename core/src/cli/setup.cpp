@@ -50,16 +50,18 @@ Setup load_setup(const CommonOptions& common, const CommandSettings& own) {
   return {std::move(catalog), read_settings(known, sources)};
 }
 
+std::string loaded_names(const PluginCatalog& catalog, punctual_plugin_kind kind) {
+  std::string out;
+  for (const Plugin& plugin : catalog.of_kind(kind)) out.append(out.empty() ? "" : ", ").append(plugin.name());
+  return out.empty() ? "none" : out;
+}
+
 const Plugin& choose_storage(const PluginCatalog& catalog, std::string_view url) {
   const std::string scheme = scheme_of(url);
   const std::string name = "storage-" + (scheme == "postgresql" ? "postgres" : scheme);
   if (const Plugin* plugin = catalog.find(PUNCTUAL_STORAGE, name)) return *plugin;
-  std::string loaded;
-  for (const Plugin& plugin : catalog.of_kind(PUNCTUAL_STORAGE)) {
-    loaded += (loaded.empty() ? "" : ", ") + std::string(plugin.name());
-  }
   throw Error("storage.url '" + scheme + ":' needs the plugin '" + name +
-              "', which is not there; storage plugins loaded: " + (loaded.empty() ? "none" : loaded));
+              "', which is not there; storage plugins loaded: " + loaded_names(catalog, PUNCTUAL_STORAGE));
 }
 
 }  // namespace punctual

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct CommandSettings {
 
 // --storage and --set (and `options`) as settings, in the order in which later ones win.
 [[nodiscard]] std::vector<SettingText> assignments(const CommonOptions& common, std::vector<SettingText> options = {});
+
+// The plugins of this kind that are loaded, for people: "storage-postgres, storage-sqlite", or "none".
+[[nodiscard]] std::string loaded_names(const PluginCatalog& catalog, punctual_plugin_kind kind);
 
 // The storage plugin for a storage.url: "storage-" and its scheme. Throws SettingsError for a text without a scheme, and
 // Error, with a list of what there is, when no such plugin is loaded. Only the scheme of the URL gets into the text.

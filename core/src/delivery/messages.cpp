@@ -1,10 +1,10 @@
 #include "delivery/messages.hpp"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+
+#include "delivery/derived_id.hpp"
 
 #include "host/masking.hpp"
 
@@ -61,14 +61,7 @@ bool is_failure(ExecutionStatus status) {
 MessageId message_id(ExecutionId execution, MessageEvent event) {
   std::string source(reinterpret_cast<const char*>(execution.value.bytes.data()), execution.value.bytes.size());
   source += name_of(event);
-  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(source.data()), source.size(), digest.data());
-  MessageId id{execution.value};
-  auto& bytes = id.value.bytes;
-  std::copy_n(digest.begin(), bytes.size() - 6, bytes.begin() + 6);
-  bytes[6] = static_cast<std::uint8_t>(0x80 | (bytes[6] & 0x0f));  // version
-  bytes[8] = static_cast<std::uint8_t>(0x80 | (bytes[8] & 0x3f));  // variant
-  return id;
+  return {derived_id(execution.value, source)};
 }
 
 std::vector<NewMessage> messages_about(const Claimed& claimed, const Settlement& end) {

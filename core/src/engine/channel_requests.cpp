@@ -1,6 +1,4 @@
 // TaskEngine: what a frontend asks for about channels.
-#include <future>
-
 #include "engine/channel_audit.hpp"
 #include "engine/notice_events.hpp"
 #include "engine/task_engine_parts.hpp"
@@ -56,10 +54,8 @@ Channel TaskEngine::find_channel(const Principal& principal, ChannelId id) {
 // A channel that its plugin does not take is refused now rather than failing at its first notice.
 void TaskEngine::require_works(const Channel& channel) {
   if (parts_->notifiers.room(channel.plugin) == 0) return;
-  auto tried = std::make_shared<std::promise<NotifierOutcome>>();
-  auto outcome = tried->get_future();
-  parts_->notifiers.try_settings(channel, [tried](NotifierOutcome&& result) { tried->set_value(std::move(result)); });
-  const auto result = outcome.get();
+  const auto result =
+      outcome_of([&](NotifierCompletion done) { parts_->notifiers.try_settings(channel, std::move(done)); });
   if (result.kind == NotifierOutcome::Kind::cancelled) throw Unavailable("The server is shutting down", seconds{5});
   if (result.kind != NotifierOutcome::Kind::delivered) throw Invalid("settings", result.error);
 }
@@ -127,13 +123,11 @@ NotifierOutcome TaskEngine::test_channel(const Principal& principal, ChannelId i
     throw Unavailable("The plugin '" + channel.plugin + "' is not loaded or has no thread free");
   }
   const Time now = this->now();
-  auto told = std::make_shared<std::promise<NotifierOutcome>>();
-  auto outcome = told->get_future();
-  parts_->notifiers.tell(channel,
-                         test_event(channel, principal.organization_name, parts_->ids.next<NoticeId>(now).text(), now),
-                         [told](NotifierOutcome&& result) { told->set_value(std::move(result)); });
   // It is completed in any case: by the notifiers' deadline at the latest.
-  auto result = outcome.get();
+  auto result = outcome_of([&](NotifierCompletion done) {
+    auto event = test_event(channel, principal.organization_name, parts_->ids.next<NoticeId>(now).text(), now);
+    parts_->notifiers.tell(channel, std::move(event), std::move(done));
+  });
   if (result.kind == NotifierOutcome::Kind::cancelled) throw Unavailable("The server is shutting down", seconds{5});
   return result;
 }

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <iterator>
-#include <thread>
 
 #include "delivery/messages.hpp"
 #include "delivery/signer.hpp"
@@ -71,17 +70,12 @@ void Courier::wake(Time due) {
 
 void Courier::stop(milliseconds limit) noexcept {
   loop_.stop();
-  const auto give_up = std::chrono::steady_clock::now() + limit;
-  for (int attempt = 1;; ++attempt) {
-    try {
-      store_results();
-      return;
-    } catch (const std::exception& error) {
-      host_.log(LogLevel::warn, std::string("storing the results of callbacks failed: ") + error.what());
-    }
-    if (std::chrono::steady_clock::now() >= give_up) break;
-    std::this_thread::sleep_for(transient_wait(attempt));
-  }
+  const auto failed = [&](const char* what) {
+    host_.log(LogLevel::warn, std::string("storing the results of callbacks failed: ") + what);
+  };
+  if (insist_for(
+          limit, [&] { store_results(); }, failed))
+    return;
   host_.log(LogLevel::error, "results of callbacks could not be stored before shutdown; these will be sent again");
 }
 

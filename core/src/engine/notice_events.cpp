@@ -1,11 +1,10 @@
 #include "engine/notice_events.hpp"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
 
+#include "delivery/derived_id.hpp"
 #include "host/masking.hpp"
 
 namespace punctual {
@@ -153,13 +152,7 @@ std::string summary_id(const std::vector<Notice>& notices) {
   for (const Notice& notice : notices) {
     source.append(reinterpret_cast<const char*>(notice.id.value.bytes.data()), notice.id.value.bytes.size());
   }
-  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(source.data()), source.size(), digest.data());
-  Uuid id = notices.back().id.value;
-  std::copy_n(digest.begin(), id.bytes.size() - 6, id.bytes.begin() + 6);
-  id.bytes[6] = static_cast<std::uint8_t>(0x80 | (id.bytes[6] & 0x0f));  // version 8
-  id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3f));  // variant
-  return id.text();
+  return derived_id(notices.back().id.value, source).text();
 }
 
 std::string summary_message(const std::vector<Notice>& notices) {

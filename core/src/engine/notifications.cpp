@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <thread>
 
 #include "engine/notice_events.hpp"
 #include "engine/transient.hpp"
@@ -65,17 +64,12 @@ void Notifications::wake(Time due) {
 
 void Notifications::stop(milliseconds limit) noexcept {
   loop_.stop();
-  const auto give_up = std::chrono::steady_clock::now() + limit;
-  for (int attempt = 1;; ++attempt) {
-    try {
-      store_results();
-      return;
-    } catch (const std::exception& error) {
-      host_.log(LogLevel::warn, std::string("storing what came of notices failed: ") + error.what());
-    }
-    if (std::chrono::steady_clock::now() >= give_up) break;
-    std::this_thread::sleep_for(transient_wait(attempt));
-  }
+  const auto failed = [&](const char* what) {
+    host_.log(LogLevel::warn, std::string("storing what came of notices failed: ") + what);
+  };
+  if (insist_for(
+          limit, [&] { store_results(); }, failed))
+    return;
   host_.log(LogLevel::error, "what came of notices could not be stored before shutdown; these will be told again");
 }
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <future>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,5 +72,15 @@ class Notifiers {
   // Waits until nothing is under way or `limit` has passed, then completes what is left, and what comes later, as cancelled.
   virtual void drain(milliseconds limit) noexcept = 0;
 };
+
+// Waits for what comes of `begin`, which is given the completion.
+template <class Begin>
+[[nodiscard]] NotifierOutcome outcome_of(Begin begin) {
+  // Shared: the waiting one may be gone while the other thread still sets it.
+  const auto told = std::make_shared<std::promise<NotifierOutcome>>();
+  auto outcome = told->get_future();
+  begin(NotifierCompletion([told](NotifierOutcome&& result) { told->set_value(std::move(result)); }));
+  return outcome.get();
+}
 
 }  // namespace punctual

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
 #include <random>
 #include <thread>
 
@@ -29,6 +31,22 @@ auto retry_transient(Call call) {
     } catch (const Timeout&) {
       if (attempt == 3) throw;
     }
+    std::this_thread::sleep_for(transient_wait(attempt));
+  }
+}
+
+// Calls `call` until it does not throw, for `limit`, with `failed(what)` for each time that it does; false: it threw to the end.
+template <class Call, class Failed>
+bool insist_for(milliseconds limit, Call call, Failed failed) {
+  const auto give_up = std::chrono::steady_clock::now() + limit;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      call();
+      return true;
+    } catch (const std::exception& error) {
+      failed(error.what());
+    }
+    if (std::chrono::steady_clock::now() >= give_up) return false;
     std::this_thread::sleep_for(transient_wait(attempt));
   }
 }
