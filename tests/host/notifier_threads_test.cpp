@@ -234,6 +234,19 @@ TEST_CASE("notifier threads: draining waits for what is under way", "[notifier]"
   CHECK(test.told(Threads::channel(2, {}), "too late").kind == Kind::cancelled);
 }
 
+TEST_CASE("notifier threads: draining at the moment when a thread ends comes to its end", "[notifier]") {
+  Threads test;
+  for (int i = 0; i < 1000; ++i) {
+    NotifierThreads threads(test.plugin(), test.settings(), test.gate, {1, milliseconds{10000}});
+    const auto id = "event " + std::to_string(i);
+    threads.call(Threads::channel(1, {{"scripted.behaviour", i % 2 == 0 ? "deliver" : "end-thread"}}), NotifierEvent{},
+                 test.outcomes.of(id));
+    (void)test.outcomes.wait_for(id);
+    if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(i % 50));
+    if (!threads.drain(milliseconds{i % 2})) PluginLibrary::keep_loaded(test.library.file());
+  }
+}
+
 TEST_CASE("notifier threads: draining does not wait for a plugin that hangs", "[notifier]") {
   Threads test({1, milliseconds{10000}});
   const auto blocked = Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}});

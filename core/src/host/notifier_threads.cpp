@@ -298,6 +298,11 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   void watch_deadlines() {
     std::unique_lock lock(mutex);
     while (!drained) {
+      // Everything may have changed while they were joined; what is found below is waited for without letting go of the mutex.
+      if (!ended.empty()) {
+        join_ended(lock);
+        continue;
+      }
       std::vector<NotifierCompletion> late;
       auto next = SteadyTime::max();
       const auto now = std::chrono::steady_clock::now();
@@ -319,7 +324,6 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       if (!late.empty() || !unbegun.empty()) {
         const std::size_t hang = overdue();
         start_threads();
-        join_ended(lock);
         lock.unlock();
         if (!late.empty()) report(late, hang);
         for (auto& completion : unbegun) {
@@ -327,7 +331,6 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
         }
         lock.lock();
       } else if (next == SteadyTime::max()) {
-        join_ended(lock);
         watching.wait(lock);
       } else {
         watching.wait_until(lock, next);
