@@ -67,7 +67,7 @@ create or replace function claim_notices(
 returns table (
   next_due timestamptz, channel_id uuid, organization_id uuid, channel_name text, plugin text, settings text,
   events integer, enabled boolean, channel_inserted_at timestamptz, channel_updated_at timestamptz,
-  organization_name text, signing_secrets text[], id uuid, event text, occurred_at timestamptz, since timestamptz,
+  organization_name text, id uuid, event text, occurred_at timestamptz, since timestamptz,
   subject text, detail text, notice_task_id uuid, task_name text, attempts integer, execution_id uuid, task_id uuid,
   execution_organization_id uuid, run_id uuid, attempt integer, status text, scheduled_for timestamptz,
   started_at timestamptz, finished_at timestamptz, status_code integer, duration_ms bigint, error_message text,
@@ -168,9 +168,9 @@ begin
   return query
     select null::timestamptz, channels.id, channels.organization_id, channels.name, channels.plugin, channels.settings,
       channels.events, channels.enabled, channels.inserted_at, channels.updated_at, organizations.name,
-      organizations.signing_secrets, one.id, one.event, one.occurred_at, one.since, one.subject, one.detail,
-      one.task_id, coalesce(task.name, ''), one.attempts, ended.id, ended.task_id, ended.organization_id, ended.run_id,
-      ended.attempt, ended.status::text, ended.scheduled_for, ended.started_at, ended.finished_at, ended.status_code,
+      one.id, one.event, one.occurred_at, one.since, one.subject, one.detail, one.task_id, coalesce(task.name, ''),
+      one.attempts, ended.id, ended.task_id, ended.organization_id, ended.run_id, ended.attempt, ended.status::text,
+      ended.scheduled_for, ended.started_at, ended.finished_at, ended.status_code,
       ended.duration_ms, ended.error_message, substr(ended.response_body, 1, p_most_bytes), ended.response_headers,
       coalesce(ended.request_method, task.method, 'POST'), coalesce(ended.request_url, task.url, '')
     from unnest(v_ids) with ordinality as taken (id, ord)
@@ -231,9 +231,8 @@ NoticeClaims claim_notices(Session& session, const NoticeRequest& request) {
     row.skip();
     Channel channel = channel_from(row);
     auto organization_name = row.next<std::string>();
-    auto signing_secrets = read_text_array(row.next_bytes());
     if (out.claimed.empty() || out.claimed.back().channel.id != channel.id) {
-      out.claimed.push_back({std::move(channel), std::move(organization_name), std::move(signing_secrets), {}});
+      out.claimed.push_back({std::move(channel), std::move(organization_name), {}});
     }
     out.claimed.back().notices.push_back(notice_from(row, request.token));
   }

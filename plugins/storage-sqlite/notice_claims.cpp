@@ -5,7 +5,6 @@
 
 #include "channel_rows.hpp"
 #include "execution_pages.hpp"
-#include "organization_terms.hpp"
 #include "rows.hpp"
 
 namespace punctual::sqlite {
@@ -184,13 +183,11 @@ std::string name_of_organization(Connection& connection, OrganizationId organiza
   return row.get<std::string>(0);
 }
 
-ClaimedNotices claim_of(Connection& connection, TermsReader& terms, const NoticeRequest& request,
-                        const WaitingChannel& waiting) {
+ClaimedNotices claim_of(Connection& connection, const NoticeRequest& request, const WaitingChannel& waiting) {
   ClaimedNotices claimed;
   claimed.channel = waiting.channel;
   const OrganizationId organization = waiting.channel.organization_id;
   claimed.organization_name = name_of_organization(connection, organization);
-  claimed.signing_secrets = terms.of(organization).signing_secrets;
   for (const NoticeId id : choose(connection, waiting, request.now)) {
     mark_claimed(connection, request, id);
     Notice& notice = claimed.notices.emplace_back(read_notice(connection, organization, id));
@@ -203,11 +200,10 @@ ClaimedNotices claim_of(Connection& connection, TermsReader& terms, const Notice
 
 NoticeClaims claim_notices(Connection& connection, const NoticeRequest& request) {
   NoticeClaims result;
-  TermsReader terms(connection);
   for (const WaitingChannel& waiting : waiting_channels(connection, request)) {
     const Time ready_at = waiting.ready_at(request.now);
     if (ready_at <= request.now && result.claimed.size() < request.limit) {
-      result.claimed.push_back(claim_of(connection, terms, request, waiting));
+      result.claimed.push_back(claim_of(connection, request, waiting));
     } else {
       result.next_due = std::min(result.next_due.value_or(ready_at), ready_at);
     }

@@ -73,7 +73,8 @@ TEST_CASE("the plugin template builds against an installed Punctual, in C++ and 
   CHECK_THAT(check.out, !Contains("http.so"));
   const auto lines = lines_in(author.path("events"));
   REQUIRE(lines.size() >= 9);
-  CHECK(std::regex_match(lines.front(), std::regex("> [-0-9TZ:]+ task\\.failed This is a sample event: .* HTTP 500")));
+  CHECK(std::regex_match(
+      lines.front(), std::regex("> [-0-9TZ:]+ task\\.failed \"Sample task\" has failed after 6 attempts: HTTP 500")));
 
   done("cp '" + plugin + "' " + author.quoted("moved here/lib/punctual/plugins"));
   CHECK_THAT(author.punctual("plugin list").out, Contains("notifier-file  notifier  1.0.0"));

@@ -286,9 +286,9 @@ TEST_CASE_METHOD(EngineFixture, "a batch that cannot be stored leaves its places
   CHECK_THROWS_AS(create_all(), Unavailable);
   CHECK(server.transport.started().empty());
   create_all();
+  // Nothing is answered, so had the first batch kept its places only five of these could start. A round of claims may hold
+  // some places for a moment: whether one of these is claimed at its insert or after it is left open.
   CHECK(server.transport.wait_started(15));
-  CHECK(eventually(
-      [&] { return host.metrics().text().find("punctual_claims_total{how=\"at_insert\"} 15") != std::string::npos; }));
 }
 
 TEST_CASE_METHOD(EngineFixture, "a claim stored by commits whose answers were all lost is returned and sent") {

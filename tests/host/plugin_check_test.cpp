@@ -6,6 +6,7 @@
 #include <regex>
 #include <set>
 
+#include "engine/sample_events.hpp"
 #include "host_fixtures.hpp"
 #include "punctual/ids.hpp"
 
@@ -17,7 +18,8 @@ using testing::LoggedHost;
 using testing::plugin_file;
 
 PluginReport check(const std::string& name, const std::vector<SettingText>& settings, LoggedHost& logged) {
-  return check_plugin(plugin_file(name), testing::plugin_file("").parent_path(), settings, logged.host);
+  return check_plugin(plugin_file(name), testing::plugin_file("").parent_path(), settings,
+                      sample_events(logged.host.now()), logged.host);
 }
 
 PluginReport check(const std::string& name, const std::vector<SettingText>& settings = {}) {
@@ -74,7 +76,7 @@ TEST_CASE("checking sends a notifier sample events, and logs what it says of the
   LoggedHost logged;
   REQUIRE(check("good_notifier", {}, logged).passed());
   const auto text = logged.written.str();
-  CHECK(text.find("warn  good-notifier: This is a sample event: \"Sample task\" has failed") != std::string::npos);
+  CHECK(text.find("warn  good-notifier: \"Sample task\" has failed after 6 attempts: HTTP 500") != std::string::npos);
   CHECK(text.find("a test of the channel") == text.rfind("a test of the channel"));
 }
 

@@ -128,8 +128,7 @@ struct Notice {
 struct ClaimedNotices {
   Channel channel;
   std::string organization_name;
-  std::vector<std::string> signing_secrets;  // the organisation's, newest first
-  std::vector<Notice> notices;               // by occurred_at, then id; never empty
+  std::vector<Notice> notices;  // by occurred_at, then id; never empty
 };
 
 struct NoticeRequest {

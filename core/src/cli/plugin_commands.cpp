@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/setup.hpp"
+#include "engine/sample_events.hpp"
 #include "host/plugin_check.hpp"
 
 namespace punctual {
@@ -24,8 +25,8 @@ int check(const CommonOptions& common, const std::string& file) {
   MetricsRegistry metrics;
   SystemClock clock;
   ProcessHost host(log, metrics, clock);
-  const PluginReport report = check_plugin(file, plugin_folder(common), assignments(common), host,
-                                           [](const std::string& line) { std::cout << line << std::endl; });
+  const PluginReport report = check_plugin(file, plugin_folder(common), assignments(common), sample_events(host.now()),
+                                           host, [](const std::string& line) { std::cout << line << std::endl; });
   if (report.hangs) {
     // What the plugin still uses on its thread must not be destroyed.
     std::cerr << "punctual: " << report.failure << std::endl;

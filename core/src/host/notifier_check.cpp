@@ -10,9 +10,9 @@
 
 #include "host/masking.hpp"
 #include "host/memory_use.hpp"
+#include "host/notifier_event.hpp"
 #include "host/own_thread.hpp"
 #include "host/plugin_instance.hpp"
-#include "host/sample_events.hpp"
 #include "host/setting_value.hpp"
 
 namespace punctual {
@@ -90,13 +90,13 @@ class QuietHost final : public Host {
 
 // Everything a call touches: it is kept as long as one is under way.
 struct Subject {
-  explicit Subject(Host& server) : host(server), events(server.now()) {}
+  Subject(Host& server, std::vector<NotifierEvent> told) : host(server), events(std::move(told)) {}
 
   void repeat() {
     host.be_quiet();
     const auto begun = Steady::now();
     const auto enough = [&] { return Steady::now() - begun > repeating_limit; };
-    const auto& event = events.all().back();
+    const auto event = c_event(events.back());
     const auto tell = [&](int times) {
       for (int i = 0; i < times && !enough() && repeated.failure.result == NotifyResult::delivered; ++i) {
         repeated.failure = instance->notify(event);
@@ -118,7 +118,7 @@ struct Subject {
   }
 
   QuietHost host;
-  SampleEvents events;
+  std::vector<NotifierEvent> events;
   std::unique_ptr<NotifierInstance> instance;
   NotifyOutcome outcome;
   Repeated repeated;
@@ -126,12 +126,13 @@ struct Subject {
 
 class Checking {
  public:
-  explicit Checking(const NotifierCheck& check) : check_(check), subject_(std::make_shared<Subject>(check.host)) {}
+  explicit Checking(const NotifierCheck& check)
+      : check_(check), subject_(std::make_shared<Subject>(check.host, check.events)) {}
 
   void run() {
     create();
     try {
-      for (const auto& event : subject_->events.all()) tell(event);
+      for (const NotifierEvent& event : subject_->events) tell(event);
       if (failure_.empty()) repeat();
     } catch (const PluginHangs&) {
       throw;
@@ -168,15 +169,15 @@ class Checking {
     check_.say("created in " + in_ms(took));
   }
 
-  void tell(const punctual_event& event) {
-    const auto took = call("notify of " + std::string(event.kind),
-                           [&event](Subject& subject) { subject.outcome = subject.instance->notify(event); });
+  void tell(const NotifierEvent& event) {
+    const auto took = call("notify of " + event.kind,
+                           [&event](Subject& subject) { subject.outcome = subject.instance->notify(c_event(event)); });
     const auto& outcome = subject_->outcome;
     const std::string said = outcome.error.empty() ? std::string() : ", " + outcome.error;
-    check_.say(std::string(event.kind) + ": " + name_of(outcome.result) + " in " + in_ms(took) + said);
+    check_.say(event.kind + ": " + name_of(outcome.result) + " in " + in_ms(took) + said);
     times_.push_back(took);
     if (outcome.result == NotifyResult::delivered || !failure_.empty()) return;
-    failure_ = refusal("did not take " + std::string(event.kind) + ": " + name_of(outcome.result) + said);
+    failure_ = refusal("did not take " + event.kind + ": " + name_of(outcome.result) + said);
   }
 
   void repeat() {
@@ -187,13 +188,15 @@ class Checking {
       return check_.say("not told more, to see whether its memory grows, as it takes more than " +
                         format_duration(quick));
     }
-    (void)call("notify of test, told many times", [](Subject& subject) { subject.repeat(); });
+    const std::string last = subject_->events.back().kind;
+    (void)call("notify of " + last + ", told many times", [](Subject& subject) { subject.repeat(); });
     const auto& repeated = subject_->repeated;
     if (repeated.failure.result != NotifyResult::delivered) {
-      throw PluginRefused(refusal("took test " + std::to_string(repeated.calls - 1) + " times more, and then not: " +
-                                  name_of(repeated.failure.result) + ", " + repeated.failure.error));
+      throw PluginRefused(refusal("took " + last + ' ' + std::to_string(repeated.calls - 1) +
+                                  " times more, and then not: " + name_of(repeated.failure.result) + ", " +
+                                  repeated.failure.error));
     }
-    const std::string told = "test " + std::to_string(repeated.calls) + " times more: delivered in " +
+    const std::string told = last + ' ' + std::to_string(repeated.calls) + " times more: delivered in " +
                              in_ms(repeated.duration / repeated.calls) + " each";
     if (!repeated.measured) return check_.say(told);
     const auto grown = std::max({repeated.growth.allocated, repeated.growth.resident, std::int64_t{0}});

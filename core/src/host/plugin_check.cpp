@@ -128,8 +128,9 @@ void leave_as_it_is(std::unique_ptr<Subject> subject) {
 // Runs the checks and keeps what they said.
 class Check {
  public:
-  Check(ProcessHost& host, std::vector<std::string>& lines, const std::function<void(const std::string&)>& say)
-      : host_(host), lines_(lines), say_(say) {}
+  Check(ProcessHost& host, const std::vector<NotifierEvent>& events, std::vector<std::string>& lines,
+        const std::function<void(const std::string&)>& say)
+      : host_(host), events_(events), lines_(lines), say_(say) {}
 
   // Everything but the loading itself; throws Error.
   void library(Subject& subject, std::span<const SettingText> given) {
@@ -161,6 +162,7 @@ class Check {
     const auto deadline = settings.all().duration("notify.timeout");
     check_notifier({.plugin = plugin,
                     .settings_json = settings.json_for(*plugin.descriptor),
+                    .events = events_,
                     .host = host_,
                     .http = subject.http(settings, deadline),
                     .deadline = deadline,
@@ -194,6 +196,7 @@ class Check {
   void created(const Plugin& plugin) { say(title(plugin) + ": created"); }
 
   ProcessHost& host_;
+  const std::vector<NotifierEvent>& events_;
   std::vector<std::string>& lines_;
   const std::function<void(const std::string&)>& say_;
 };
@@ -215,10 +218,10 @@ PluginReport list_plugins(const PluginCatalog& catalog) {
 }
 
 PluginReport check_plugin(const std::filesystem::path& file, const std::filesystem::path& plugin_folder,
-                          std::span<const SettingText> settings, ProcessHost& host,
-                          const std::function<void(const std::string&)>& say) {
+                          std::span<const SettingText> settings, const std::vector<NotifierEvent>& events,
+                          ProcessHost& host, const std::function<void(const std::string&)>& say) {
   PluginReport report;
-  Check check(host, report.lines, say);
+  Check check(host, events, report.lines, say);
   try {
     auto subject = std::make_unique<Subject>(file, plugin_folder, host);
     try {

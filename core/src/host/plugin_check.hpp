@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/notifiers.hpp"
 #include "host/plugin_catalog.hpp"
 #include "host/process_host.hpp"
 #include "host/settings_reader.hpp"
@@ -28,10 +29,10 @@ struct PluginReport {
 // (notifier_check.hpp), destroys the instance, unloads the library and loads it once more; one line for each thing done, and it
 // ends at the first that fails. Never throws because of the plugin. `settings` replace defaults by name. A storage plugin whose
 // storage.url is a SQLite file by default, and is not given, gets one in a temporary folder. A notifier sends its requests
-// through http.so of `plugin_folder`, when it is there, and has notify.timeout for each call. `say` is given each line when it
-// is done.
+// through http.so of `plugin_folder`, when it is there, is told of `events`, and has notify.timeout for each call. `say` is given
+// each line when it is done.
 [[nodiscard]] PluginReport check_plugin(const std::filesystem::path& file, const std::filesystem::path& plugin_folder,
-                                        std::span<const SettingText> settings, ProcessHost& host,
-                                        const std::function<void(const std::string&)>& say = {});
+                                        std::span<const SettingText> settings, const std::vector<NotifierEvent>& events,
+                                        ProcessHost& host, const std::function<void(const std::string&)>& say = {});
 
 }  // namespace punctual
