@@ -36,7 +36,8 @@ bool PostgresLeases::heartbeat(NodeId node, Time) {
   return pool_.use([&](Session& session) { return session.run(sql, node).changed() > 0; });
 }
 
-std::vector<std::pair<NodeId, std::int64_t>> PostgresLeases::silent_nodes(NodeId self, Time now, milliseconds silence) {
+std::vector<std::pair<NodeId, std::int64_t>> PostgresLeases::silent_nodes(NodeId self, MonotonicTime now,
+                                                                          milliseconds silence) {
   static const std::string sql = R"sql(
     select id, beats
     from nodes
@@ -72,7 +73,7 @@ std::optional<PostgresLeases::Returned> PostgresLeases::rescue_from(NodeId node,
   });
 }
 
-RescueReport PostgresLeases::rescue(NodeId self, Time now, milliseconds silence) {
+RescueReport PostgresLeases::rescue(NodeId self, MonotonicTime now, milliseconds silence) {
   RescueReport report;
   std::exception_ptr problem;
   for (const auto& [node, beats] : silent_nodes(self, now, silence)) {

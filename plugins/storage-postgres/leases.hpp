@@ -20,7 +20,7 @@ class PostgresLeases final : public Leases {
   [[nodiscard]] std::optional<Time> database_time() override;
   [[nodiscard]] RescueReport acquire(const NodeInfo& node) override;
   [[nodiscard]] bool heartbeat(NodeId node, Time now) override;
-  [[nodiscard]] RescueReport rescue(NodeId self, Time now, milliseconds silence) override;
+  [[nodiscard]] RescueReport rescue(NodeId self, MonotonicTime now, milliseconds silence) override;
   [[nodiscard]] std::vector<ClaimRef> held(NodeId node) override;
   void end(NodeId node) override;
   [[nodiscard]] std::vector<NodeStatus> list() override;
@@ -28,10 +28,11 @@ class PostgresLeases final : public Leases {
  private:
   struct Heartbeat {
     std::int64_t beats = 0;
-    Time seen_first;
+    MonotonicTime seen_first;
   };
   // The nodes but `self` whose count has stood still since `silence` before `now`.
-  [[nodiscard]] std::vector<std::pair<NodeId, std::int64_t>> silent_nodes(NodeId self, Time now, milliseconds silence);
+  [[nodiscard]] std::vector<std::pair<NodeId, std::int64_t>> silent_nodes(NodeId self, MonotonicTime now,
+                                                                          milliseconds silence);
 
   struct Returned {
     std::size_t executions = 0;

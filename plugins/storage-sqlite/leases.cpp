@@ -52,7 +52,7 @@ bool SqliteLeases::heartbeat(NodeId node, Time) {
   return lease_ && lease_->node == node;
 }
 
-RescueReport SqliteLeases::rescue(NodeId, Time, milliseconds) { return {}; }
+RescueReport SqliteLeases::rescue(NodeId, MonotonicTime, milliseconds) { return {}; }
 
 std::vector<ClaimRef> SqliteLeases::held(NodeId node) {
   return readers_.read([&](Connection& connection) {

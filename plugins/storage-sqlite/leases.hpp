@@ -25,7 +25,7 @@ class SqliteLeases final : public Leases {
   // True while `node` has the lease.
   [[nodiscard]] bool heartbeat(NodeId node, Time now) override;
   // Nobody else can be dead: acquire has returned what former leases held.
-  [[nodiscard]] RescueReport rescue(NodeId self, Time now, milliseconds silence) override;
+  [[nodiscard]] RescueReport rescue(NodeId self, MonotonicTime now, milliseconds silence) override;
   [[nodiscard]] std::vector<ClaimRef> held(NodeId node) override;
   void end(NodeId node) override;
   // Who has the lock, whichever process asks. It is never silent: its lock ends with it.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "engine/guarded.hpp"
 #include "punctual/channels.hpp"
 #include "punctual/errors.hpp"
 #include "punctual/storage.hpp"
@@ -110,6 +111,11 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
     heartbeats_hang_ = hang;
     heartbeats_hang_.notify_all();
   }
+  // What the database says of the time.
+  void tell_time(std::function<Time()> time) { *database_time_.lock() = std::move(time); }
+  [[nodiscard]] int heartbeats() const { return heartbeats_; }
+  // How often it was looked for dead servers.
+  [[nodiscard]] int looks() const { return looks_; }
   // The next heartbeat is answered with: you are dead.
   void lose_lease() { lose_lease_ = true; }
 
@@ -159,15 +165,21 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
     return real_.groups().sync(write, scope, plan);
   }
 
-  std::optional<Time> database_time() override { return real_.leases().database_time(); }
+  std::optional<Time> database_time() override {
+    const auto told = database_time_.lock();
+    return *told ? (*told)() : real_.leases().database_time();
+  }
   RescueReport acquire(const NodeInfo& node) override { return real_.leases().acquire(node); }
   bool heartbeat(NodeId node, Time now) override {
+    ++heartbeats_;
     heartbeats_hang_.wait(true);
     if (heartbeats_fail_) throw Unavailable("told to fail");
     return !lose_lease_.exchange(false) && real_.leases().heartbeat(node, now);
   }
-  RescueReport rescue(NodeId self, Time now, milliseconds silence) override {
-    return real_.leases().rescue(self, now, silence);
+  RescueReport rescue(NodeId self, MonotonicTime now, milliseconds silence) override {
+    const RescueReport report = real_.leases().rescue(self, now, silence);
+    ++looks_;
+    return report;
   }
   std::vector<ClaimRef> held(NodeId node) override { return real_.leases().held(node); }
   void end(NodeId node) override { real_.leases().end(node); }
@@ -182,6 +194,9 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   std::atomic<bool> lose_lease_{false};
   std::atomic<bool> heartbeats_fail_{false};
   std::atomic<bool> heartbeats_hang_{false};
+  std::atomic<int> heartbeats_{0};
+  std::atomic<int> looks_{0};
+  Guarded<std::function<Time()>> database_time_;
 };
 
 }  // namespace punctual::testing

@@ -1,9 +1,8 @@
 // Crashes, restarts, shutdown, and storage that fails.
-#include <array>
 #include <catch2/catch.hpp>
 
 #include "engine/engine_fixture.hpp"
-#include "engine/faulty_storage.hpp"
+#include "engine/faulty_server.hpp"
 #include "punctual/errors.hpp"
 
 using namespace punctual;
@@ -33,23 +32,6 @@ ExecutionId leave_claim(EngineFixture& fixture) {
   (void)storage->work().insert(node.id, {&work, 1});
   return id;
 }
-
-// A server whose storage fails when told to.
-struct FaultyServer {
-  explicit FaultyServer(EngineFixture& fixture, const EngineSettings& settings = {})
-      : storage(fixture.store.open()),
-        faulty(*storage),
-        transport(fixture.clock),
-        engine(faulty, transports, fixture.clock, fixture.host, on_time_of_test(settings)) {
-    engine.start();
-  }
-
-  PluginInstance<Storage> storage;
-  FaultyStorage faulty;
-  FakeTransport transport;
-  std::array<Transport*, 1> transports{&transport};
-  TaskEngine engine;
-};
 
 // Work waits in the wheel for long, so that a test which moves the clock by small steps does not overtake it.
 EngineSettings far_ahead() {
@@ -89,8 +71,8 @@ TEST_CASE_METHOD(EngineFixture, "an attempt that took three servers with it coun
     node.at = clock.now();
     (void)storage->leases().acquire(node);
     // Where several servers may be alive, the dead one is known by its silence.
-    (void)storage->leases().rescue(node.id, clock.now(), 10s);
-    (void)storage->leases().rescue(node.id, clock.now() + 11s, 10s);
+    (void)storage->leases().rescue(node.id, clock.monotonic(), 10s);
+    (void)storage->leases().rescue(node.id, clock.monotonic() + 11s, 10s);
     REQUIRE(storage->work().claim({node.id, ClaimToken{50 + n}, clock.now(), clock.now(), 10}).claimed.size() == 1);
   }
   Server server(store, clock, host);

@@ -106,16 +106,16 @@ struct Storm : StorageFixture {
     const auto looks_on = open_another();
     const auto self = next_id<NodeId>();
     (void)looks_on->leases().acquire({self, "looks-on", 2, at(0s)});
-    Time seen = at(100s);
+    seconds seen{100};
     for (int death = 0; death < 8; ++death) {
       const Server dead{instances.at(0).get(), next_id<NodeId>()};
       (void)dead.store->leases().acquire({dead.node, "dies", 3, at(0s)});
       (void)claim_some(dead);
       for (int look = 0; look < 2; ++look, seen += 11s) {
         for (const Server& server : servers) {
-          if (!server.store->leases().heartbeat(server.node, seen)) ++wrong;
+          if (!server.store->leases().heartbeat(server.node, at(seen))) ++wrong;
         }
-        rescued += looks_on->leases().rescue(self, seen, 10s).executions;
+        rescued += looks_on->leases().rescue(self, MonotonicTime{seen}, 10s).executions;
       }
     }
     looks_on->leases().end(self);

@@ -51,9 +51,9 @@ TEST_CASE_METHOD(StorageFixture, "a server that beats is left alone while a sile
   const auto third = open_another();
   const auto self = next_id<NodeId>();
   (void)third->leases().acquire({self, "third", 4712, at(0s)});
-  CHECK(third->leases().rescue(self, at(100s), 10s).executions == 0);
+  CHECK(third->leases().rescue(self, MonotonicTime{100s}, 10s).executions == 0);
   CHECK(store().leases().heartbeat(alive, at(105s)));
-  const auto report = third->leases().rescue(self, at(111s), 10s);
+  const auto report = third->leases().rescue(self, MonotonicTime{111s}, 10s);
   CHECK(report.executions == 1);
   CHECK(report.nodes == 1);
   CHECK(status(kept.id) == ExecutionStatus::running);
@@ -140,7 +140,7 @@ TEST_CASE_METHOD(StorageFixture, "a rescue finds nothing while every server is a
   insert(once(acme, at(1s)));
   const Claimed claimed = claim_one(at(2s));
   CHECK(store().leases().heartbeat(node, at(100s)));
-  const auto report = store().leases().rescue(node, at(101s), 10s);
+  const auto report = store().leases().rescue(node, MonotonicTime{101s}, 10s);
   CHECK(report.executions == 0);
   CHECK(report.nodes == 0);
   CHECK(status(claimed.id) == ExecutionStatus::running);

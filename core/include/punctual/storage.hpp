@@ -272,7 +272,7 @@ class Leases {
   // Returns the claims of nodes that have been silent for `silence` to pending as release does, counting one rescue each. How
   // long a node has been silent is measured by the caller's clock, from when a rescue of this instance first found its last
   // heartbeat: no two clocks are compared.
-  [[nodiscard]] virtual RescueReport rescue(NodeId self, Time now, milliseconds silence) = 0;
+  [[nodiscard]] virtual RescueReport rescue(NodeId self, MonotonicTime now, milliseconds silence) = 0;
 
   // The claims of executions stored under this lease.
   [[nodiscard]] virtual std::vector<ClaimRef> held(NodeId node) = 0;

@@ -16,6 +16,9 @@ using std::chrono::seconds;
 // An instant, UTC, microseconds since 1970.
 using Time = std::chrono::sys_time<microseconds>;
 
+// A moment for measuring how long something takes or lasts: never set, and told by one machine alone.
+using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, microseconds>;
+
 // "2026-01-31T08:30:00.125Z": UTC with exactly three decimals, cut (not rounded) to the millisecond. Years
 // 0 to 9999.
 [[nodiscard]] inline std::string format_rfc3339(Time time) {

@@ -1,6 +1,7 @@
 // BackgroundLoop: a thread that does a step, then sleeps until the step's next time or until it is woken.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <string>
@@ -13,7 +14,8 @@ namespace punctual {
 
 class BackgroundLoop {
  public:
-  // `step` runs on the loop's thread and gives the time of its next run, at most a minute ahead; it must not throw.
+  // `step` runs on the loop's thread and gives the time of its next run; it must not throw. It runs after a minute at the
+  // latest, and when the clock is set back meanwhile, after as long as it was to wait.
   BackgroundLoop(Clock& clock, std::function<Time()> step) : clock_(clock), step_(std::move(step)) {}
   ~BackgroundLoop() { stop(); }
   BackgroundLoop(const BackgroundLoop&) = delete;
@@ -27,7 +29,7 @@ class BackgroundLoop {
   void wake(Time at) {
     auto plan = plan_.lock();
     if (at >= plan->next) return;
-    plan->next = at;
+    plan_for(*plan, at);
     changed_.notify_all();
   }
 
@@ -42,25 +44,37 @@ class BackgroundLoop {
   }
 
  private:
+  static constexpr std::chrono::minutes longest_wait{1};
+
   struct Plan {
     Time next = Time::min();
+    MonotonicTime latest = MonotonicTime::min();
     bool stopping = false;
   };
+
+  void plan_for(Plan& plan, Time next) {
+    plan.next = next;
+    const Time now = clock_.now();
+    plan.latest =
+        clock_.monotonic() + (next > now ? std::min<microseconds>(next - now, longest_wait) : microseconds{0});
+  }
 
   void run() {
     auto plan = plan_.lock();
     while (!plan->stopping) {
-      // Steps plan less than a minute ahead: a longer wait means that the clock was set back.
-      if (const Time now = clock_.now(); plan->next > now && plan->next - now <= std::chrono::minutes{1}) {
-        clock_.wait_until(plan.lock(), changed_, plan->next);
+      const Time now = clock_.now();
+      const MonotonicTime passed = clock_.monotonic();
+      if (plan->next > now && plan->latest > passed) {
+        clock_.wait_until(plan.lock(), changed_, std::min<Time>(plan->next, now + (plan->latest - passed)));
         continue;
       }
       // A wake during the step stays: it can only make the next run earlier.
       plan->next = Time::max();
+      plan->latest = MonotonicTime::max();
       plan.lock().unlock();
       const Time next = step_();
       plan.lock().lock();
-      plan->next = std::min(plan->next, next);
+      plan_for(*plan, std::min(plan->next, next));
     }
   }
 

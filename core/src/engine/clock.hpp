@@ -2,7 +2,9 @@
 // Every function may be called from any thread.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <ctime>
 #include <mutex>
 
 #include "punctual/time.hpp"
@@ -13,7 +15,11 @@ class Clock {
  public:
   virtual ~Clock() = default;
 
+  // What is due, and the time that is stored and shown. It may be set, forth and back.
   [[nodiscard]] virtual Time now() const noexcept = 0;
+
+  // How long something lasts. It goes on by itself whatever is done to now().
+  [[nodiscard]] virtual MonotonicTime monotonic() const noexcept = 0;
 
   // Waits on `condition` with `lock` held until it is notified or `deadline` has come; may return early for no reason, so
   // the caller checks what it waits for in a loop.
@@ -26,10 +32,21 @@ class SystemClock final : public Clock {
   [[nodiscard]] Time now() const noexcept override {
     return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
   }
+  // Goes on while the machine is suspended, as other machines do.
+  [[nodiscard]] MonotonicTime monotonic() const noexcept override {
+    timespec time{};
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return MonotonicTime{seconds{time.tv_sec} + microseconds{time.tv_nsec / 1000}};
+  }
   void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, Time deadline) override {
     const auto wait = std::min<microseconds>(deadline - now(), seconds{1});
     if (wait > microseconds{0}) condition.wait_for(lock, wait);
   }
 };
+
+// Whether what was planned at most `ahead` of its time has come. What is further away was planned before the clock was set back.
+[[nodiscard]] inline bool has_come(Time planned, Time now, microseconds ahead) {
+  return planned <= now || planned - now > ahead;
+}
 
 }  // namespace punctual

@@ -85,8 +85,8 @@ Time Courier::step() {
     store_results();
     at_once_ = false;
     if (claims_) {
-      if (now >= next_look_) look_around(now);
-      if (more_ || now >= state_.lock()->claim_at) claim(now);
+      if (has_come(next_look_, now, look_interval)) look_around(now);
+      if (more_ || has_come(state_.lock()->claim_at, now, poll_)) claim(now);
     }
     failures_ = 0;
   } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 // DatabaseClock: the engine's clock, set by the database's where there is one on another machine, so that all servers of one
-// database agree on what is due and on the order of ids. Every function may be called from any thread.
+// database agree on what is due and on the order of ids. Once it is set, what is done to this machine's clock changes nothing:
+// it goes on evenly from one comparison to the next. Every function may be called from any thread.
 #pragma once
 
 #include <atomic>
@@ -12,29 +13,35 @@ class DatabaseClock final : public Clock {
  public:
   explicit DatabaseClock(Clock& machine) : machine_(machine) {}
 
-  [[nodiscard]] Time now() const noexcept override { return machine_.now() + offset(); }
+  [[nodiscard]] Time now() const noexcept override {
+    const auto start = start_.load(std::memory_order_relaxed);
+    if (start == not_set) return machine_.now();
+    return Time{microseconds{start}} + machine_.monotonic().time_since_epoch();
+  }
+  [[nodiscard]] MonotonicTime monotonic() const noexcept override { return machine_.monotonic(); }
   void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, Time deadline) override {
-    machine_.wait_until(lock, condition, deadline - offset());
+    machine_.wait_until(lock, condition, machine_.now() + (deadline - now()));
   }
 
-  [[nodiscard]] microseconds offset() const noexcept { return microseconds{offset_.load(std::memory_order_relaxed)}; }
+  // How far the machine's clock is behind.
+  [[nodiscard]] microseconds offset() const noexcept { return now() - machine_.now(); }
 
-  // The database said `theirs` at some time between `asked` and `answered` of the machine's clock. How far the machine is
-  // behind it, at least: nothing when that may be due to the way there and back alone.
-  microseconds compare(Time asked, Time theirs, Time answered) {
+  // The database said `theirs` at some time between `asked` and `answered`. A difference that may be due to the way there and
+  // back alone is passed over.
+  void compare(MonotonicTime asked, Time theirs, MonotonicTime answered) {
     const auto half_way = (answered - asked) / 2;
-    const auto found = theirs - (asked + half_way);
-    if (found - offset() > half_way || offset() - found > half_way) {
-      offset_.store(found.count(), std::memory_order_relaxed);
+    const auto found = (theirs - (asked + half_way).time_since_epoch()).time_since_epoch();
+    const auto start = start_.load(std::memory_order_relaxed);
+    if (start == not_set || std::chrono::abs(found - microseconds{start}) > half_way) {
+      start_.store(found.count(), std::memory_order_relaxed);
     }
-    return offset();
   }
-
-  [[nodiscard]] Clock& machine() noexcept { return machine_; }
 
  private:
+  static constexpr microseconds::rep not_set = microseconds::min().count();
+
   Clock& machine_;
-  std::atomic<microseconds::rep> offset_{0};
+  std::atomic<microseconds::rep> start_{not_set};  // now() when monotonic() was 0, since 1970
 };
 
 }  // namespace punctual

@@ -128,7 +128,7 @@ std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
   auto state = state_.lock();
   while (!state->stopped) {
     const Time now = clock.now();
-    const bool trusted = now < state->trusted_until;
+    const bool trusted = clock.monotonic() < state->trusted_until;
     while (trusted) {
       auto next = state->wheel.take_due(now);
       if (!next) break;
@@ -146,7 +146,7 @@ std::vector<Claimed> HeldClaims::wait_due(Clock& clock) {
   return due;
 }
 
-void HeldClaims::trust(Time until) {
+void HeldClaims::trust(MonotonicTime until) {
   auto state = state_.lock();
   // Only what waits for this needs to be woken.
   const bool wake = state->wheel.size() > 0;

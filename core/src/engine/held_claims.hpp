@@ -59,7 +59,7 @@ class HeldClaims {
   // Blocks until executions are due (they become sending) or stop() was called (empty).
   [[nodiscard]] std::vector<Claimed> wait_due(Clock& clock);
   // The lease is good until then: what waits is not sent later, unless this is called again. Without it: for ever.
-  void trust(Time until);
+  void trust(MonotonicTime until);
 
   // ---- the end
 
@@ -151,7 +151,7 @@ class HeldClaims {
     std::size_t reserved = 0;    // while claiming
     bool claim_void = false;     // suspended since the claim began: what it brings has been given back
     std::set<ClaimRef> revoked;  // while claiming
-    Time trusted_until = Time::max();
+    MonotonicTime trusted_until = MonotonicTime::max();
     bool suspended = false;
     bool stopped = false;
 

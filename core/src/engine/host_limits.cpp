@@ -191,7 +191,7 @@ Time HostLimits::step() {
   try {
     store_reports();
     ask(now);
-    if (look_wanted_.exchange(false) || now >= next_look_) next_look_ = look_at_storage(now);
+    if (look_wanted_.exchange(false) || has_come(next_look_, now, look_interval)) next_look_ = look_at_storage(now);
     if (std::exchange(changed_, false)) signals_.send({Signal::Kind::hosts, {}, {}, std::nullopt});
     failed_steps_ = 0;
     return next_look_;
@@ -328,7 +328,7 @@ void HostLimits::count(const std::vector<HostState>& states, Time now) {
   if (states.empty()) {
     metrics_.held_executions.set(0);
     next_count_ = now;
-  } else if (now >= next_count_) {
+  } else if (has_come(next_count_, now, count_interval)) {
     metrics_.held_executions.set(static_cast<double>(states_.count_held(most_held_counted)));
     next_count_ = now + count_interval;
   }

@@ -9,6 +9,7 @@ constexpr std::chrono::hours reply_lifetime{24};
 constexpr std::size_t rows_a_tick = 1000;
 constexpr seconds between_notices{5};
 constexpr seconds between_looks_at_queues{30};
+constexpr seconds between_expiries{60};
 
 std::string sentence(const QuotaNotice& notice) {
   const std::string most = std::to_string(notice.use.most);
@@ -38,17 +39,17 @@ Time Housekeeping::tick() {
   metrics_.sending.set(static_cast<double>(sizes.sending));
   try {
     keys_.flush_touches();
-    if (now >= next_notices_) {
+    if (has_come(next_notices_, now, between_notices)) {
       tell_of_quotas(now);
       next_notices_ = now + between_notices;
     }
-    if (now >= next_stalled_) {
+    if (has_come(next_stalled_, now, between_looks_at_queues)) {
       tell_of_stalled_queues(now);
       next_stalled_ = now + between_looks_at_queues;
     }
-    if (now >= next_expiry_) {
+    if (has_come(next_expiry_, now, between_expiries)) {
       if (!expire(now)) return now + milliseconds{10};
-      next_expiry_ = now + seconds{60};
+      next_expiry_ = now + between_expiries;
     }
   } catch (const std::exception& error) {
     metrics_.storage_errors.add();

@@ -6,12 +6,12 @@
 
 #include <deque>
 #include <exception>
-#include <semaphore>
 #include <vector>
 
 #include "engine/engine_metrics.hpp"
 #include "engine/guarded.hpp"
 #include "engine/lease.hpp"
+#include "engine/semaphore.hpp"
 #include "punctual/storage.hpp"
 
 namespace punctual {
@@ -31,7 +31,7 @@ class Intake {
     InsertOutcome outcome;
     std::exception_ptr error;
     bool leads = false;  // woken to lead the next commit, not because its own work is done
-    std::binary_semaphore wake{0};
+    Semaphore wake;
   };
   struct State {
     std::deque<Waiting*> queue;

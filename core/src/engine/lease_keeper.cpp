@@ -31,6 +31,7 @@ LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Databas
       metrics_(metrics),
       heartbeat_(settings.heartbeat_interval),
       node_timeout_(settings.node_timeout),
+      silence_before_suspension_(settings.silence_before_suspension()),
       max_clock_offset_(settings.max_clock_offset),
       held_(held),
       on_returned_(std::move(on_returned)),
@@ -39,7 +40,7 @@ LeaseKeeper::LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, Databas
       looking_around_(clock, [this] { return look_around(); }) {}
 
 void LeaseKeeper::start() {
-  next_reconcile_ = clock_.now() + reconcile_interval;
+  next_reconcile_ = clock_.monotonic() + reconcile_interval;
   renewing_.start();
   looking_around_.start();
 }
@@ -52,12 +53,13 @@ void LeaseKeeper::stop() {
 void LeaseKeeper::acquire() {
   compare_clocks();
   const Time now = clock_.now();
+  const MonotonicTime begun = clock_.monotonic();
   const NodeInfo node{ids_.next<NodeId>(now), host_name(), getpid(), now};
   const RescueReport report = leases_.acquire(node);
   lease_.replace(node.id);
-  renewed_at_ = now;
-  healthy_since_ = now;
-  held_.trust(now + silence_before_suspension);
+  renewed_at_ = begun;
+  healthy_since_ = begun;
+  held_.trust(begun + silence_before_suspension_);
   metrics_.rescued.add(static_cast<double>(report.executions));
   if (report.executions > 0) {
     host_.log(LogLevel::warn, "returned " + std::to_string(report.executions) +
@@ -76,42 +78,49 @@ void LeaseKeeper::end() noexcept {
 }
 
 Time LeaseKeeper::renew() {
-  const Time now = clock_.now();
+  const MonotonicTime begun = clock_.monotonic();
   try {
-    keep(now);
+    keep(begun);
   } catch (const std::exception& error) {
     metrics_.storage_errors.add();
     host_.log(LogLevel::warn, std::string("keeping the lease failed: ") + error.what());
-    if (!suspended_ && now - renewed_at_ >= silence_before_suspension) suspend("storage did not answer for 5 s");
+    if (!suspended_ && clock_.monotonic() - renewed_at_ >= silence_before_suspension_) {
+      suspend("storage did not answer for " + std::to_string(silence_before_suspension_.count()) + " ms");
+    }
   }
-  return now + heartbeat_;
+  return a_heartbeat_after(begun);
 }
 
 Time LeaseKeeper::look_around() {
-  const Time now = clock_.now();
+  const MonotonicTime begun = clock_.monotonic();
   try {
     if (!suspended_) {
-      rescue(now);
-      if (now >= next_reconcile_ || suspected_.exchange(false)) reconcile(now);
+      rescue();
+      if (clock_.monotonic() >= next_reconcile_ || suspected_.exchange(false)) reconcile();
     }
   } catch (const std::exception& error) {
     metrics_.storage_errors.add();
     host_.log(LogLevel::warn, std::string("looking for claims of dead servers failed: ") + error.what());
   }
-  return now + heartbeat_;
+  return a_heartbeat_after(begun);
 }
 
-void LeaseKeeper::keep(Time now) {
-  if (!leases_.heartbeat(lease_.node(), now)) {
+// The clock may have been set since then.
+Time LeaseKeeper::a_heartbeat_after(MonotonicTime begun) const {
+  return clock_.now() + heartbeat_ - (clock_.monotonic() - begun);
+}
+
+void LeaseKeeper::keep(MonotonicTime begun) {
+  if (!leases_.heartbeat(lease_.node(), clock_.now())) {
     if (!suspended_) suspend("the lease was judged dead");
     acquire();
     resume("a new lease is taken");
     return;
   }
-  if (now - renewed_at_ > 3 * heartbeat_) healthy_since_ = now;
+  if (begun - renewed_at_ > 3 * heartbeat_) healthy_since_ = begun;
   metrics_.heartbeats.add();
-  renewed_at_ = now;
-  held_.trust(now + silence_before_suspension);
+  renewed_at_ = begun;
+  held_.trust(begun + silence_before_suspension_);
   if (!suspended_) return;
   // Nobody has judged us meanwhile. What waited in the wheel is still claimed; what is under way is still ours to settle.
   give_back(unknown_claims());
@@ -119,7 +128,8 @@ void LeaseKeeper::keep(Time now) {
 }
 
 // After an outage every node looks dead to every other; so one that has not been well itself for long enough only looks on.
-void LeaseKeeper::rescue(Time now) {
+void LeaseKeeper::rescue() {
+  const MonotonicTime now = clock_.monotonic();
   const bool may_judge = now - healthy_since_.load() >= node_timeout_;
   const RescueReport report = leases_.rescue(lease_.node(), now, may_judge ? node_timeout_ : milliseconds::max());
   if (report.nodes == 0 && report.executions == 0) return;
@@ -144,11 +154,12 @@ void LeaseKeeper::give_back(const std::vector<ClaimRef>& claims) {
 
 void LeaseKeeper::compare_clocks() {
   if (max_clock_offset_ == milliseconds{0}) return;
-  const Time asked = clock_.machine().now();
+  const MonotonicTime asked = clock_.monotonic();
   const auto theirs = leases_.database_time();
-  const Time answered = clock_.machine().now();
+  const MonotonicTime answered = clock_.monotonic();
   if (!theirs) return;
-  const auto offset = std::chrono::duration_cast<milliseconds>(clock_.compare(asked, *theirs, answered));
+  clock_.compare(asked, *theirs, answered);
+  const auto offset = std::chrono::duration_cast<milliseconds>(clock_.offset());
   metrics_.clock_offset_seconds.set(std::chrono::duration<double>(offset).count());
   if (std::chrono::abs(offset) <= max_clock_offset_) return;
   throw Error("this machine's clock is " + std::to_string(std::abs(offset.count())) + " ms " +
@@ -156,7 +167,8 @@ void LeaseKeeper::compare_clocks() {
               " the database's, more than engine.max_clock_offset allows: set it right, by NTP for instance");
 }
 
-void LeaseKeeper::reconcile(Time now) {
+void LeaseKeeper::reconcile() {
+  const MonotonicTime now = clock_.monotonic();
   next_reconcile_ = now + reconcile_interval;
   try {
     compare_clocks();
@@ -176,10 +188,10 @@ void LeaseKeeper::reconcile(Time now) {
   on_returned_();
 }
 
-void LeaseKeeper::suspend(const char* why) {
+void LeaseKeeper::suspend(const std::string& why) {
   suspended_ = true;
   const auto dropped = held_.suspend();
-  host_.log(LogLevel::error, "sending is suspended: " + std::string(why) + "; " + std::to_string(dropped.size()) +
+  host_.log(LogLevel::error, "sending is suspended: " + why + "; " + std::to_string(dropped.size()) +
                                  " waiting executions are dropped and will be claimed again");
 }
 

@@ -1,6 +1,9 @@
 // LeaseKeeper: keeps this process's lease alive, takes a new one when it was lost, returns what dead nodes held to pending,
 // and gives back claims that storage has under our lease but nobody here knows (after an ambiguous commit).
 //
+// How long something has lasted is measured by the monotonic clock: to set a clock, this machine's or the database's, makes nobody
+// look dead.
+//
 // acquire and end are for the main thread. Of two threads of its own, one does nothing but renew the lease, so that no work
 // for others makes this server late with its own heartbeat.
 #pragma once
@@ -20,9 +23,6 @@ namespace punctual {
 
 class LeaseKeeper {
  public:
-  // A node that could not renew its lease for this long stops sending: others will soon take it for dead.
-  static constexpr seconds silence_before_suspension{5};
-
   // `on_returned`: executions have become pending again. `on_reconcile`: called whenever what is held here is compared with
   // what storage has under the lease; may throw what storage throws.
   LeaseKeeper(Leases& leases, WorkStore& store, Lease& lease, DatabaseClock& clock, Host& host, IdGenerator& ids,
@@ -41,13 +41,14 @@ class LeaseKeeper {
  private:
   Time renew();
   Time look_around();
-  void keep(Time now);
-  void rescue(Time now);
-  void reconcile(Time now);
+  [[nodiscard]] Time a_heartbeat_after(MonotonicTime begun) const;
+  void keep(MonotonicTime begun);
+  void rescue();
+  void reconcile();
   void compare_clocks();
   [[nodiscard]] std::vector<ClaimRef> unknown_claims();
   void give_back(const std::vector<ClaimRef>& claims);
-  void suspend(const char* why);
+  void suspend(const std::string& why);
   void resume(const char* why);
 
   Leases& leases_;
@@ -59,15 +60,16 @@ class LeaseKeeper {
   EngineMetrics& metrics_;
   milliseconds heartbeat_;
   milliseconds node_timeout_;
+  milliseconds silence_before_suspension_;
   milliseconds max_clock_offset_;
   HeldClaims& held_;
   std::function<void()> on_returned_;
   std::function<void()> on_reconcile_;
-  Time renewed_at_;                          // the last heartbeat that succeeded
-  std::atomic<Time> healthy_since_{Time{}};  // heartbeats have succeeded without a gap since
+  MonotonicTime renewed_at_;                                   // the beginning of the last heartbeat that succeeded
+  std::atomic<MonotonicTime> healthy_since_{MonotonicTime{}};  // heartbeats have succeeded without a gap since
   std::atomic<bool> suspended_{false};
   std::atomic<bool> suspected_{false};
-  Time next_reconcile_;
+  MonotonicTime next_reconcile_;
   std::vector<ClaimRef> unknown_;  // at the last reconciliation: unknown twice in a row is given back
   BackgroundLoop renewing_;
   BackgroundLoop looking_around_;

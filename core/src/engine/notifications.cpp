@@ -78,8 +78,8 @@ Time Notifications::step() {
   try {
     store_results();
     if (claims_) {
-      if (now >= next_look_) look_around(now);
-      if (now >= state_.lock()->claim_at) claim(now);
+      if (has_come(next_look_, now, look_interval)) look_around(now);
+      if (has_come(state_.lock()->claim_at, now, poll_)) claim(now);
     }
     failures_ = 0;
   } catch (const std::exception& error) {

@@ -36,6 +36,11 @@ struct EngineSettings {
   seconds queue_patience{600};                 // a head that has not ended for so long stalls its queue
   milliseconds dead_notice_retention = std::chrono::days{30};
 
+  // A server that could not renew its lease for this long stops sending: others will soon take it for dead.
+  [[nodiscard]] milliseconds silence_before_suspension() const {
+    return std::min<milliseconds>(seconds{5}, node_timeout / 2);
+  }
+
   // From the host's settings, as declared by engine_settings().
   [[nodiscard]] static EngineSettings read(const Settings& settings);
 };

@@ -159,7 +159,8 @@ struct TaskEngine::Parts {
     const Time now = clock.now();
     if (due > now + settings.claim_ahead) return;
     Time last = offered_at.load(std::memory_order_relaxed);
-    if (now - last < milliseconds{50} || !offered_at.compare_exchange_strong(last, now)) return;
+    if (!has_come(last + milliseconds{50}, now, milliseconds{50}) || !offered_at.compare_exchange_strong(last, now))
+      return;
     storage.signals().send({Signal::Kind::due, due, {}, std::nullopt});
   }
 

@@ -121,7 +121,7 @@ RescueReport take_over(Storage& store, const StorageSite& site, NodeId node) {
   RescueReport all = store.leases().acquire({node, "test-host", ::getpid(), at(0s)});
   if (!site.allows_several_servers()) return all;
   // The first look finds when the others were last alive, the second that they have not been since.
-  for (const Time now : {at(100s), at(111s)}) {
+  for (const MonotonicTime now : {MonotonicTime{100s}, MonotonicTime{111s}}) {
     const RescueReport report = store.leases().rescue(node, now, 10s);
     all.executions += report.executions;
     all.nodes += report.nodes;
