@@ -51,6 +51,13 @@ TEST_CASE_METHOD(Compared, "the database has said its time half of the way befor
   CHECK(clock.now() == before + 101s);
 }
 
+TEST_CASE_METHOD(Compared, "the machine's clock is kept where it may be the database's") {
+  compare(machine.now() + 30ms, 40ms);
+  CHECK(clock.now() == machine.now());
+  machine.set(-1h);
+  CHECK(clock.now() == machine.now() + 1h);
+}
+
 TEST_CASE_METHOD(Compared, "a difference that the way there and back may have made changes nothing") {
   compare(machine.now());
   const Time before = clock.now();

@@ -27,18 +27,23 @@ class DatabaseClock final : public Clock {
   [[nodiscard]] microseconds offset() const noexcept { return now() - machine_.now(); }
 
   // The database said `theirs` at some time between `asked` and `answered`. A difference that may be due to the way there and
-  // back alone is passed over.
+  // back alone is passed over: this machine's clock may well be the database's, and a guess half of the way would be worse.
   void compare(MonotonicTime asked, Time theirs, MonotonicTime answered) {
     const auto half_way = (answered - asked) / 2;
     const auto found = (theirs - (asked + half_way).time_since_epoch()).time_since_epoch();
-    const auto start = start_.load(std::memory_order_relaxed);
-    if (start == not_set || std::chrono::abs(found - microseconds{start}) > half_way) {
-      start_.store(found.count(), std::memory_order_relaxed);
-    }
+    const auto known = start_.load(std::memory_order_relaxed);
+    const auto start = known == not_set ? start_of_machine() : microseconds{known};
+    start_.store((std::chrono::abs(found - start) > half_way ? found : start).count(), std::memory_order_relaxed);
   }
 
  private:
   static constexpr microseconds::rep not_set = microseconds::min().count();
+
+  [[nodiscard]] microseconds start_of_machine() const noexcept {
+    // In this order: what passes between the two makes the clock late, not early.
+    const Time now = machine_.now();
+    return (now - machine_.monotonic().time_since_epoch()).time_since_epoch();
+  }
 
   Clock& machine_;
   std::atomic<microseconds::rep> start_{not_set};  // now() when monotonic() was 0, since 1970
