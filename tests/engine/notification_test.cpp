@@ -302,6 +302,22 @@ TEST_CASE_METHOD(NotificationFixture, "a channel that fails three times in a row
   CHECK(clock.now() >= closed + 30s);
 }
 
+TEST_CASE_METHOD(NotificationFixture, "a channel that fails by timing out, seconds apart, is left alone as well") {
+  NotifyingServer server(store, clock, host);
+  server.notifiers().answer_with(std::nullopt);
+  (void)add_channel(server);
+  for (int i = 0; i < 3; ++i) (void)create_failing(server, "task " + std::to_string(i));
+  for (std::size_t told = 1; told <= 3; ++told) {
+    REQUIRE(server.notifiers().wait_told(told));
+    CHECK(counts("punctual_notice_circuits_open 0"));
+    // Longer than it takes until the server looks around.
+    clock.advance(11s);
+    server.notifiers().finish_all(Kind::retry_later);
+    REQUIRE(counts("punctual_notices_total{result=\"retried\"} " + std::to_string(told)));
+  }
+  CHECK(counts("punctual_notice_circuits_open 1"));
+}
+
 TEST_CASE_METHOD(NotificationFixture, "channels that never answer delay no task") {
   NotifyingServer server(store, clock, host);
   server.notifiers().answer_with(std::nullopt);

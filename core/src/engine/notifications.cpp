@@ -211,6 +211,7 @@ void Notifications::judge_channel(const Told& told) {
     return;
   }
   Circuit& circuit = circuits_[id];
+  circuit.until = told.at;
   // After a pause the first failure is enough.
   if (++circuit.failures < failures_in_a_row && circuit.openings == 0) return;
   circuit.until = told.at + host_rules::pause_after(++circuit.openings);

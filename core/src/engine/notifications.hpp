@@ -69,7 +69,7 @@ class Notifications {
   struct Circuit {
     int failures = 0;  // in a row
     int openings = 0;  // in a row
-    Time until;        // left alone before
+    Time until;        // left alone before; while it is not, of its last failure
   };
   struct State {
     std::vector<Told> told;
