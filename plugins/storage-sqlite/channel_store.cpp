@@ -239,7 +239,10 @@ ChannelWriteOutcome SqliteChannels::revive(const ChannelWrite& write, ChannelId 
 }
 
 NoticeClaims SqliteChannels::claim(const NoticeRequest& request) {
-  return writer_.write([&](Connection& connection) { return claim_notices(connection, request); });
+  auto claims = writer_.write([&](Connection& connection) { return claim_notices(connection, request); });
+  if (claims.claimed.empty()) return claims;
+  page_readers_.read([&](Connection& connection) { read_claimed_notices(connection, claims); });
+  return claims;
 }
 
 void SqliteChannels::settle(std::span<const NoticeResult> results) {

@@ -206,17 +206,19 @@ class ExecutionList {
 
 }  // namespace
 
-std::optional<ExecutionDetail> find_execution(Connection& connection, OrganizationId organization, ExecutionId id) {
-  // What has not been sent yet would be sent as the task says now.
+std::optional<ExecutionDetail> find_execution(Connection& connection, OrganizationId organization, ExecutionId id,
+                                              std::optional<std::size_t> most_bytes) {
+  // What has not been sent yet would be sent as the task says now. substr counts the bytes of a blob alone.
   static const std::string sql = select_execution + R"sql(,
-      responses.body, coalesce(responses.headers, '[]'), coalesce(responses.request_method, tasks.method),
+      iif(?3 is null, responses.body, cast(substr(cast(responses.body as blob), 1, ?3) as text)),
+      coalesce(responses.headers, '[]'), coalesce(responses.request_method, tasks.method),
       coalesce(responses.request_url, tasks.url)
     from executions
     join tasks on tasks.id = executions.task_id
     left join responses on responses.execution_id = executions.id
     where executions.id = ?1
       and executions.organization_id = ?2)sql";
-  Query row(connection, sql, id, organization);
+  Query row(connection, sql, id, organization, most_bytes);
   if (!row.next()) return std::nullopt;
   ExecutionDetail detail;
   detail.execution = execution_from(row);

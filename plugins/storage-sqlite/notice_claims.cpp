@@ -134,8 +134,8 @@ std::vector<NoticeId> choose(Connection& connection, const WaitingChannel& waiti
   return due;
 }
 
-Notice read_notice(Connection& connection, OrganizationId organization, NoticeId id) {
-  Notice notice;
+// False: the notice is not there any more.
+bool read_notice(Connection& connection, OrganizationId organization, Notice& notice) {
   std::optional<ExecutionId> execution;
   {
     Query row(connection, R"sql(
@@ -144,11 +144,10 @@ Notice read_notice(Connection& connection, OrganizationId organization, NoticeId
       from notices
       left join tasks on tasks.id = notices.task_id
       where notices.id = ?1)sql",
-              id);
-    if (!row.next()) throw Corrupt("a notice that was just claimed is not there");
+              notice.id);
+    if (!row.next()) return false;
     int column = 0;
     const auto read = [&]<class T>(T& value) { value = row.get<T>(column++); };
-    notice.id = id;
     read(notice.event);
     read(notice.occurred_at);
     read(notice.since);
@@ -159,9 +158,11 @@ Notice read_notice(Connection& connection, OrganizationId organization, NoticeId
     read(notice.attempts);
     read(execution);
   }
-  if (execution) notice.execution = find_execution(connection, organization, *execution);
+  if (!execution) return true;
+  // One byte more shows where the last character ends.
+  notice.execution = find_execution(connection, organization, *execution, notice_body::most_bytes + 1);
   if (notice.execution && notice.execution->response_body) notice_body::cut(*notice.execution->response_body);
-  return notice;
+  return true;
 }
 
 void mark_claimed(Connection& connection, const NoticeRequest& request, NoticeId id) {
@@ -190,7 +191,8 @@ ClaimedNotices claim_of(Connection& connection, const NoticeRequest& request, co
   claimed.organization_name = name_of_organization(connection, organization);
   for (const NoticeId id : choose(connection, waiting, request.now)) {
     mark_claimed(connection, request, id);
-    Notice& notice = claimed.notices.emplace_back(read_notice(connection, organization, id));
+    Notice& notice = claimed.notices.emplace_back();
+    notice.id = id;
     notice.token = request.token;
   }
   return claimed;
@@ -209,6 +211,15 @@ NoticeClaims claim_notices(Connection& connection, const NoticeRequest& request)
     }
   }
   return result;
+}
+
+void read_claimed_notices(Connection& connection, NoticeClaims& claims) {
+  for (ClaimedNotices& one : claims.claimed) {
+    std::erase_if(one.notices, [&](Notice& notice) {
+      return !read_notice(connection, one.channel.organization_id, notice);
+    });
+  }
+  std::erase_if(claims.claimed, [](const ClaimedNotices& one) { return one.notices.empty(); });
 }
 
 void settle_notice(Connection& connection, const NoticeResult& result) {

@@ -10,7 +10,11 @@
 
 namespace punctual::sqlite {
 
+// Of the notices claimed only ids and tokens are set. read_claimed_notices does the rest, in another transaction: what a
+// thousand responses hold is nothing to read on the one writer. What has gone meanwhile with its channel is left out.
 [[nodiscard]] NoticeClaims claim_notices(Connection& connection, const NoticeRequest& request);
+void read_claimed_notices(Connection& connection, NoticeClaims& claims);
+
 void settle_notice(Connection& connection, const NoticeResult& result);
 void release_notice(Connection& connection, const NoticeClaim& claim);
 

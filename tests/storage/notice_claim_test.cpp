@@ -66,6 +66,21 @@ TEST_CASE_METHOD(ChannelFixture, "the body of a response is cut between its char
   CHECK(notice.execution->response_body == std::string(4095, 'x'));
 }
 
+TEST_CASE_METHOD(ChannelFixture, "of a long response no more is read than is told") {
+  make_channel();
+  insert(once(acme, at(1s)));
+  Settlement item = settlement(claim_one(at(2s)), ExecutionStatus::failed, at(3s));
+  std::string body;
+  while (body.size() < std::size_t{256} * 1024) body += "ä";
+  item.response_body = body;
+  REQUIRE(settle(item) == SettleOutcome::settled);
+  const Notice notice = claim_notice(at(4s));
+  REQUIRE(notice.execution);
+  REQUIRE(notice.execution->response_body);
+  CHECK(*notice.execution->response_body == body.substr(0, notice_body::most_bytes));
+  CHECK(notice.execution->response_body->capacity() < 3 * notice_body::most_bytes);
+}
+
 TEST_CASE_METHOD(ChannelFixture, "a notice outlives its task and its execution") {
   make_channel();
   fail_tasks(1, at(3s));
