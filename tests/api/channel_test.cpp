@@ -76,6 +76,31 @@ TEST_CASE("what GET gave of a channel can be put back, and its secrets stay") {
   CHECK(shown.json().at("data").at("settings").at("fake.secret") == "********");
   const auto put = server.client().request("PUT", path + "/" + id, boost::json::serialize(shown.json().at("data")));
   CHECK(put.status == 200);
+  CHECK(server.client().post(path + "/" + id + "/test", "").status == 200);
+  CHECK(server.notifiers().told().at(0).channel.settings == R"({"fake.secret":"hidden"})");
+}
+
+TEST_CASE("of a channel whose plugin is not loaded any more all can be changed but its settings") {
+  RunningApi server;
+  const auto id = add_channel(
+      server, R"({"name":"x","plugin":"notifier-fake","settings":{"fake.secret":"hidden","fake.url":"https://a"}})");
+  server.notifiers().unload();
+  const auto patch = [&](std::string_view body) {
+    server.clock.advance(seconds{1});
+    return server.client().request("PATCH", path + "/" + id, body);
+  };
+  const auto renamed = patch(R"({"enabled":false,"name":"y","events":["task.failed"]})");
+  REQUIRE(renamed.status == 200);
+  const auto now = renamed.json().at("data");
+  CHECK(now.at("enabled") == false);
+  CHECK(now.at("name") == "y");
+  CHECK(now.at("settings") == boost::json::parse(R"({"fake.secret":"********","fake.url":"https://a"})"));
+  // As it is shown, in any order.
+  CHECK(patch(R"({"settings":{"fake.url":"https://a","fake.secret":"********"},"enabled":true})").status == 200);
+  const auto refused = patch(R"({"settings":{"fake.url":"https://b"}})");
+  CHECK(refused.status == 422);
+  CHECK(details(refused) == boost::json::parse(R"({"plugin":["is not loaded: no notifier plugin is"]})"));
+  CHECK(server.client().request("DELETE", path + "/" + id).status == 204);
 }
 
 TEST_CASE("what is wrong with a channel is said for each field") {

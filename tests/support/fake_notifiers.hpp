@@ -20,6 +20,8 @@ class FakeNotifiers final : public Notifiers {
   // What comes of events from now on: this at once, or (nullopt) nothing before finish_all() or drain().
   void answer_with(std::optional<NotifierOutcome::Kind> kind) { state_.lock()->answer = kind; }
   void set_room(std::size_t room) { state_.lock()->room = room; }
+  // As after a restart without the plugin, of which there are channels still.
+  void unload() { state_.lock()->loaded = false; }
 
   [[nodiscard]] std::vector<Told> told() { return state_.lock()->told; }
   [[nodiscard]] bool wait_told(std::size_t count) {
@@ -33,6 +35,7 @@ class FakeNotifiers final : public Notifiers {
   [[nodiscard]] std::vector<NotifierInfo> list() const override { return {{"notifier-fake", "1", {}}}; }
   [[nodiscard]] std::string accept(std::string_view plugin, const boost::json::object& given,
                                    std::string_view) const override {
+    if (!state_.lock()->loaded) throw Invalid("plugin", "is not loaded: no notifier plugin is");
     if (plugin != "notifier-fake") throw Invalid("plugin", "must be one of: notifier-fake");
     if (given.contains("wrong")) throw Invalid("settings", "'wrong' is not a setting of notifier-fake");
     return boost::json::serialize(given);
@@ -44,7 +47,7 @@ class FakeNotifiers final : public Notifiers {
   }
   [[nodiscard]] std::size_t room(std::string_view plugin) const override {
     auto state = state_.lock();
-    if (plugin != "notifier-fake" || state->drained) return 0;
+    if (plugin != "notifier-fake" || state->drained || !state->loaded) return 0;
     return state->room > state->open.size() ? state->room - state->open.size() : 0;
   }
   void try_settings(const Channel& channel, NotifierCompletion completion) noexcept override {
@@ -77,6 +80,7 @@ class FakeNotifiers final : public Notifiers {
   struct State {
     std::optional<NotifierOutcome::Kind> answer = NotifierOutcome::Kind::delivered;
     std::size_t room = 4;
+    bool loaded = true;
     bool drained = false;
     std::vector<Told> told;
     std::vector<NotifierCompletion> open;

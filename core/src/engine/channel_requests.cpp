@@ -85,11 +85,16 @@ Reply TaskEngine::update_channel(const Request& request, ChannelId id, const Cha
   parts_->refuse_when_draining();
   for (int attempt = 1;; ++attempt) {
     const Channel before = stored_channel(request.principal, id);
-    ChannelSpec spec = change(shown(before));
+    const Channel seen = shown(before);
+    ChannelSpec spec = change(seen);
     Channel after = before;
-    // A plugin's settings say nothing to another.
-    const std::string_view known = spec.plugin == before.plugin ? std::string_view(before.settings) : "{}";
-    after.settings = parts_->notifiers.accept(spec.plugin, object_of(spec.settings), known);
+    const bool same_plugin = spec.plugin == before.plugin;
+    // What stays as it is need not be known to a plugin that is loaded now.
+    if (!same_plugin || object_of(spec.settings) != object_of(seen.settings)) {
+      // A plugin's settings say nothing to another.
+      const std::string_view known = same_plugin ? std::string_view(before.settings) : "{}";
+      after.settings = parts_->notifiers.accept(spec.plugin, object_of(spec.settings), known);
+    }
     after.name = std::move(spec.name);
     after.plugin = std::move(spec.plugin);
     after.events = spec.events;
