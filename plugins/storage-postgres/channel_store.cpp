@@ -325,6 +325,16 @@ Channels::Sizes PostgresChannels::sizes(std::size_t limit) {
   return pool_.read([&](Session& session) { return count_notices(session, limit); });
 }
 
+std::vector<std::string> PostgresChannels::waiting_plugins() {
+  return pool_.read([](Session& session) { return postgres::waiting_plugins(session); });
+}
+
+std::size_t PostgresChannels::give_up(const std::string& plugin, Time now, seconds patience, const std::string& error,
+                                      std::size_t limit) {
+  return upkeep_pool_.write(
+      [&](Session& session) { return give_up_notices(session, plugin, now, patience, error, limit); });
+}
+
 std::size_t PostgresChannels::expire(Time before, std::size_t limit) {
   return upkeep_pool_.write([&](Session& session) { return expire_notices(session, before, limit); });
 }

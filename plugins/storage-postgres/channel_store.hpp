@@ -25,6 +25,9 @@ class PostgresChannels final : public Channels {
   void release(std::span<const NoticeClaim> claims) override;
   [[nodiscard]] std::vector<NoticeClaim> held(NodeId node) override;
   [[nodiscard]] Sizes sizes(std::size_t limit) override;
+  [[nodiscard]] std::vector<std::string> waiting_plugins() override;
+  [[nodiscard]] std::size_t give_up(const std::string& plugin, Time now, seconds patience, const std::string& error,
+                                    std::size_t limit) override;
   [[nodiscard]] std::size_t expire(Time before, std::size_t limit) override;
   [[nodiscard]] std::vector<StalledQueue> note_stalled_queues(Time now, seconds patience) override;
 

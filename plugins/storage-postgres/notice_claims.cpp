@@ -7,19 +7,10 @@
 #include "stored_text.hpp"
 
 namespace punctual::postgres {
+namespace {
 
-// waiting_channels goes from one channel to the next in the index of what is due, without a look at how much waits for each:
-// enabled ones, of which nothing is claimed, with the earliest of what waits and when something may be claimed.
-//
-// claim_notices locks the rows of the channels whose turn it is, passing over those that another server works on. Then, in
-// statements of their own and so with snapshots that have all that was committed before the lock, it looks again at what is
-// claimed and due of each. The first row returned holds nothing but next_due.
-const std::string claim_notices_function = R"sql(
-create or replace function waiting_channels(
-  p_now timestamptz, p_plugins text[], p_passed_over uuid[], p_most integer, p_window interval)
-returns table (channel_id uuid, earliest timestamptz, ready_at timestamptz)
-language sql stable
-as $function$
+// Goes from one channel to the next in the index of what is due, without a look at how much waits for each.
+const std::string with_found = R"sql(
   with recursive found as (
     (select due.channel_id, due.next_at
     from notices due
@@ -38,7 +29,23 @@ as $function$
         and due.channel_id > found.channel_id
       order by due.channel_id, due.next_at
       limit 1) further
-  )
+  ))sql";
+
+}  // namespace
+
+// waiting_channels gives the channels for which something waits: enabled ones, of which nothing is claimed, with the earliest of
+// what waits and when something may be claimed.
+//
+// claim_notices locks the rows of the channels whose turn it is, passing over those that another server works on. Then, in
+// statements of their own and so with snapshots that have all that was committed before the lock, it looks again at what is
+// claimed and due of each. The first row returned holds nothing but next_due.
+const std::string claim_notices_function = R"sql(
+create or replace function waiting_channels(
+  p_now timestamptz, p_plugins text[], p_passed_over uuid[], p_most integer, p_window interval)
+returns table (channel_id uuid, earliest timestamptz, ready_at timestamptz)
+language sql stable
+as $function$)sql" + with_found +
+                                           R"sql(
   select found.channel_id, found.next_at,
     case
       when channel.window_at + p_window > p_now and channel.window_used >= p_most then
@@ -300,6 +307,55 @@ void release_notices(Session& session, std::span<const NoticeClaim> claims) {
   parameters.add_each(claims, [](const NoticeClaim& claim) { return claim.id; });
   parameters.add_each(claims, [](const NoticeClaim& claim) { return claim.token; });
   (void)session.run(sql, parameters);
+}
+
+std::vector<std::string> waiting_plugins(Session& session) {
+  static const std::string sql = with_found + R"sql(
+    select distinct channel.plugin collate "C" as plugin
+    from found
+    cross join lateral (
+      select plugin
+      from channels
+      where channels.id = found.channel_id
+        and enabled
+      limit 1) channel
+    order by plugin)sql";
+  const Rows rows = session.run(sql);
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < rows.size(); ++at) out.push_back(rows.get<std::string>(at, 0));
+  return out;
+}
+
+std::size_t give_up_notices(Session& session, const std::string& plugin, Time now, seconds patience,
+                            const std::string& error, std::size_t limit) {
+  // Under the locks of the channels, as in a claim, so that none of this is claimed meanwhile; a lock on what has been claimed
+  // since the statement began is not given.
+  static const std::string sql = with_found + R"sql(, turn as materialized (
+      select channels.id
+      from channels
+      where channels.id = any (array(select found.channel_id from found where found.next_at < $3))
+        and enabled
+        and plugin = $1
+      for no key update skip locked
+    ), overdue as materialized (
+      select due.id
+      from turn
+      cross join lateral (
+        select id
+        from notices
+        where channel_id = turn.id
+          and claim_token is null
+          and dead_at is null
+          and next_at < $3
+        order by next_at, id
+        limit $5
+        for update skip locked) due
+      limit $5
+    )
+    update notices
+    set next_at = null, dead_at = $2, last_error = $4
+    where id = any (array(select overdue.id from overdue)))sql";
+  return session.run(sql, plugin, now, now - patience, storable(error), limit).changed();
 }
 
 std::size_t release_notices_of(Session& session, NodeId node) {

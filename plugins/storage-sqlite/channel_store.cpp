@@ -277,6 +277,16 @@ Channels::Sizes SqliteChannels::sizes(std::size_t limit) {
   return readers_.read([&](Connection& connection) { return count_notices(connection, limit); });
 }
 
+std::vector<std::string> SqliteChannels::waiting_plugins() {
+  return readers_.read([](Connection& connection) { return sqlite::waiting_plugins(connection); });
+}
+
+std::size_t SqliteChannels::give_up(const std::string& plugin, Time now, seconds patience, const std::string& error,
+                                    std::size_t limit) {
+  return writer_.write(
+      [&](Connection& connection) { return give_up_notices(connection, plugin, now, patience, error, limit); });
+}
+
 std::size_t SqliteChannels::expire(Time before, std::size_t limit) {
   constexpr const char* old = R"sql(
       select id

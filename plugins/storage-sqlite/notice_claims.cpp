@@ -1,6 +1,7 @@
 #include "notice_claims.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "channel_rows.hpp"
@@ -25,9 +26,8 @@ struct WaitingChannel {
   }
 };
 
-// Goes from one channel to the next without a look at how much waits for each. In the order of their turns.
-std::vector<WaitingChannel> waiting_channels(Connection& connection, const NoticeRequest& request) {
-  static const std::string sql = R"sql(
+// Goes from one channel to the next without a look at how much waits for each.
+const std::string with_waiting = R"sql(
     with recursive waiting (channel_id) as (
       select min(channel_id)
       from notices
@@ -41,7 +41,11 @@ std::vector<WaitingChannel> waiting_channels(Connection& connection, const Notic
           and dead_at is null
           and notices.channel_id > waiting.channel_id)
       from waiting
-      where channel_id is not null)
+      where channel_id is not null))sql";
+
+// In the order of their turns.
+std::vector<WaitingChannel> waiting_channels(Connection& connection, const NoticeRequest& request) {
+  static const std::string sql = with_waiting + R"sql(
     select )sql" + channel_columns +
                                  R"sql(, window_at, window_used, (
         select min(next_at)
@@ -215,9 +219,8 @@ NoticeClaims claim_notices(Connection& connection, const NoticeRequest& request)
 
 void read_claimed_notices(Connection& connection, NoticeClaims& claims) {
   for (ClaimedNotices& one : claims.claimed) {
-    std::erase_if(one.notices, [&](Notice& notice) {
-      return !read_notice(connection, one.channel.organization_id, notice);
-    });
+    std::erase_if(one.notices,
+                  [&](Notice& notice) { return !read_notice(connection, one.channel.organization_id, notice); });
   }
   std::erase_if(claims.claimed, [](const ClaimedNotices& one) { return one.notices.empty(); });
 }
@@ -261,6 +264,41 @@ void release_notice(Connection& connection, const NoticeClaim& claim) {
       and claim_token = ?2)sql",
         claim.id, claim.token)
       .run();
+}
+
+std::vector<std::string> waiting_plugins(Connection& connection) {
+  static const std::string sql = with_waiting + R"sql(
+    select plugin
+    from waiting
+    cross join channels
+    where channels.id = waiting.channel_id
+      and enabled = 1)sql";
+  std::set<std::string> out;
+  Query rows(connection, sql);
+  while (rows.next()) out.insert(rows.get<std::string>(0));
+  return {out.begin(), out.end()};
+}
+
+std::size_t give_up_notices(Connection& connection, const std::string& plugin, Time now, seconds patience,
+                            const std::string& error, std::size_t limit) {
+  static const std::string sql = R"sql(
+    update notices
+    set next_at = null, dead_at = ?2, last_error = ?4
+    where id in ()sql" + with_waiting +
+                                 R"sql(
+      select overdue.id
+      from waiting
+      cross join channels
+      cross join notices overdue
+      where channels.id = waiting.channel_id
+        and channels.enabled = 1
+        and channels.plugin = ?1
+        and overdue.channel_id = channels.id
+        and overdue.claim_token is null
+        and overdue.dead_at is null
+        and overdue.next_at < ?3
+      limit ?5))sql";
+  return Query(connection, sql, plugin, now, now - patience, error, limit).run();
 }
 
 std::size_t release_all_notices(Connection& connection) {

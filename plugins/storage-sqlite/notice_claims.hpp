@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "connection.hpp"
 #include "punctual/channels.hpp"
@@ -17,6 +19,10 @@ void read_claimed_notices(Connection& connection, NoticeClaims& claims);
 
 void settle_notice(Connection& connection, const NoticeResult& result);
 void release_notice(Connection& connection, const NoticeClaim& claim);
+
+[[nodiscard]] std::vector<std::string> waiting_plugins(Connection& connection);
+[[nodiscard]] std::size_t give_up_notices(Connection& connection, const std::string& plugin, Time now, seconds patience,
+                                          const std::string& error, std::size_t limit);
 
 // Gives back all that anybody has claimed; how many notices.
 [[nodiscard]] std::size_t release_all_notices(Connection& connection);

@@ -85,6 +85,11 @@ class FaultyChannels final : public Channels {
   void release(std::span<const NoticeClaim> claims) override { real_.release(claims); }
   std::vector<NoticeClaim> held(NodeId node) override { return real_.held(node); }
   Sizes sizes(std::size_t limit) override { return real_.sizes(limit); }
+  std::vector<std::string> waiting_plugins() override { return real_.waiting_plugins(); }
+  std::size_t give_up(const std::string& plugin, Time now, seconds patience, const std::string& error,
+                      std::size_t limit) override {
+    return real_.give_up(plugin, now, patience, error, limit);
+  }
   std::size_t expire(Time before, std::size_t limit) override { return real_.expire(before, limit); }
   std::vector<StalledQueue> note_stalled_queues(Time now, seconds patience) override {
     return real_.note_stalled_queues(now, patience);

@@ -370,6 +370,37 @@ TEST_CASE_METHOD(NotificationFixture, "a claim of notices whose answer was lost 
   CHECK(host.logged("returned 1 notices of unclear commits"));
 }
 
+TEST_CASE_METHOD(NotificationFixture,
+                 "what waits for a plugin that is not loaded is told of once and given up in the end") {
+  NotifyingServer server(store, clock, host);
+  Channel channel;
+  channel.id.value.bytes[0] = 9;
+  channel.organization_id = principal.organization_id;
+  channel.name = "left";
+  channel.plugin = "notifier-gone";
+  channel.inserted_at = channel.updated_at = clock.now();
+  REQUIRE(server.storage().channels().create({principal.organization_id, clock.now(), {}, nullptr}, channel).result ==
+          WriteResult::applied);
+  (void)create_failing(server);
+  REQUIRE(eventually([&] { return notices(server, channel).size() == 1; }));
+  const std::string warning = "notices wait for channels of 'notifier-gone'";
+  REQUIRE(comes_true_in_time([&] { return host.logged(warning); }));
+  clock.advance(Notifications::patience_without_plugin - 24h);
+  // Whatever is told now comes after a look.
+  (void)add_channel(server);
+  (void)create_failing(server, "another");
+  REQUIRE(comes_true_in_time([&] { return server.notifiers().told().size() == 1; }));
+  REQUIRE(notices(server, channel).size() == 2);
+  for (const NoticeRecord& one : notices(server, channel)) CHECK_FALSE(one.dead_at);
+  clock.advance(24h);
+  REQUIRE(comes_true_in_time([&] { return notices(server, channel).back().dead_at.has_value(); }));
+  CHECK(notices(server, channel).back().last_error == "the plugin 'notifier-gone' is not loaded");
+  CHECK_FALSE(notices(server, channel).front().dead_at);
+  CHECK(counts("punctual_notices_total{result=\"dead\"} 1"));
+  CHECK(host.logged("1 notice of channels of 'notifier-gone' given up: the plugin is not loaded"));
+  CHECK(host.times_logged(warning) == 1);
+}
+
 // ---- Channels as clients see them.
 
 TEST_CASE_METHOD(NotificationFixture, "a test event tells what comes of it and leaves nothing behind") {

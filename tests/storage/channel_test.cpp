@@ -1,7 +1,9 @@
 // Channels: how they are kept, and what people see of what waits for them.
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "channel_fixture.hpp"
 
@@ -284,6 +286,99 @@ TEST_CASE_METHOD(ChannelFixture, "dead notices expire, what waits does not") {
   CHECK(channels().expire(at(13s), 2) == 1);
   CHECK(channels().expire(at(1000s), 2) == 0);
   CHECK(notices(channel).size() == 1);
+}
+
+TEST_CASE_METHOD(ChannelFixture, "the plugins of enabled channels for which something waits are named, each once") {
+  const auto add = [&](const std::string& name, const std::string& plugin, const Events& wanted = {}) {
+    Channel channel = new_channel(name, wanted);
+    channel.plugin = plugin;
+    REQUIRE(create(channel) == applied);
+    return channel;
+  };
+  (void)make_channel();
+  (void)add("a", "notifier-b");
+  (void)add("b", "notifier-b");
+  const Channel off = add("c", "notifier-a");
+  (void)add("d", "notifier-c", {NoticeEvent::quota_reached});
+  CHECK(channels().waiting_plugins().empty());
+  fail_tasks(2, at(1s));
+  using Names = std::vector<std::string>;
+  CHECK(channels().waiting_plugins() == Names{"notifier-a", "notifier-b", "notifier-test"});
+  set_enabled(off.id, false);
+  CHECK(channels().waiting_plugins() == Names{"notifier-b", "notifier-test"});
+  // What is claimed does not wait.
+  kill_notices(at(2s), at(3s));
+  CHECK(claim_notices(at(4s)).size() == 1);
+  CHECK(channels().waiting_plugins() == Names{"notifier-b"});
+}
+
+TEST_CASE_METHOD(ChannelFixture, "what nobody tells is given up after the patience, and can be tried again") {
+  const Channel channel = make_channel();
+  const Channel off = make_channel("off");
+  Channel foreign = new_channel("foreign");
+  foreign.plugin = "notifier-other";
+  REQUIRE(create(foreign) == applied);
+  fail_tasks(3, at(10s));
+  fail_tasks(2, at(20s));
+  set_enabled(off.id, false);
+  const auto give_up = [&](Time now, std::size_t limit) {
+    return channels().give_up("notifier-test", now, 100s, "is not loaded", limit);
+  };
+  CHECK(give_up(at(110s), 10) == 0);
+  CHECK(give_up(at(120s), 2) == 2);
+  CHECK(give_up(at(120s), 10) == 1);
+  CHECK(give_up(at(120s), 10) == 0);
+  const auto left = notices(channel);
+  REQUIRE(left.size() == 5);
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    CHECK(left[i].dead_at == (i < 3 ? std::optional(at(120s)) : std::nullopt));
+    CHECK(left[i].last_error == (i < 3 ? "is not loaded" : ""));
+    CHECK(left[i].attempts == 0);
+  }
+  for (const Channel& untouched : {off, foreign}) {
+    for (const NoticeRecord& one : notices(untouched)) CHECK_FALSE(one.dead_at);
+  }
+  // What is claimed is being told.
+  const Notice claimed = claim_notice(at(121s));
+  CHECK(give_up(at(1000s), 10) == 1);
+  deliver({claimed});
+  CHECK(revive(channel.id, at(1000s)) == 4);
+  CHECK(deliver_singly(at(1000s)) == 4);
+}
+
+TEST_CASE_METHOD(ChannelFixture, "what is given up while others claim it is told or dead, each once") {
+  constexpr std::size_t each = 60;
+  std::vector<Channel> all;
+  for (int i = 0; i < 5; ++i) all.push_back(make_channel("channel " + std::to_string(i)));
+  fail_tasks(each, at(1s));
+  const auto second = open_another();
+  std::atomic<std::size_t> told{0};
+  std::atomic<std::size_t> dead{0};
+  const auto tell = [&](std::size_t thread) {
+    Channels& mine = thread % 2 == 0 ? channels() : second->channels();
+    for (int minute = 0; told + dead < each * all.size(); ++minute) {
+      for (const ClaimedNotices& one : mine.claim(notice_request(at(seconds{100 + 61 * minute}), 1)).claimed) {
+        std::vector<NoticeResult> results;
+        for (const Notice& notice : one.notices)
+          results.push_back({{notice.id, notice.token}, Kind::delivered, {}, {}});
+        mine.settle(results);
+        told += results.size();
+      }
+    }
+  };
+  const auto give_up = [&](std::size_t thread) {
+    Channels& mine = thread % 2 == 0 ? channels() : second->channels();
+    while (told + dead < each * all.size()) dead += mine.give_up("notifier-test", at(100s), 1s, "is not loaded", 2);
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 4; ++i) {
+    threads.emplace_back(tell, i);
+    threads.emplace_back(give_up, i);
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(told + dead == each * all.size());
+  CHECK(channels().sizes(1000).waiting == 0);
+  CHECK(channels().sizes(1000).dead == dead);
 }
 
 TEST_CASE_METHOD(ChannelFixture, "waiting and dead notices are counted up to a limit") {

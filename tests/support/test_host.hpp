@@ -27,12 +27,12 @@ class TestHost final : public Host {
   Time now() const noexcept override { return clock_.now(); }
 
   [[nodiscard]] const punctual_host& for_plugins() const { return for_plugins_; }
-  [[nodiscard]] bool logged(std::string_view part) {
+  [[nodiscard]] bool logged(std::string_view part) { return times_logged(part) > 0; }
+  [[nodiscard]] std::size_t times_logged(std::string_view part) {
     const auto lines = lines_.lock();
-    for (const auto& line : *lines) {
-      if (line.find(part) != std::string::npos) return true;
-    }
-    return false;
+    std::size_t out = 0;
+    for (const auto& line : *lines) out += line.find(part) != std::string::npos ? 1 : 0;
+    return out;
   }
 
  private:

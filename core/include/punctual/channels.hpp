@@ -249,6 +249,13 @@ class Channels {
     std::size_t dead = 0;
   };
   [[nodiscard]] virtual Sizes sizes(std::size_t limit) = 0;
+  // The plugins of enabled channels for which something waits that is not claimed; each once, by name.
+  [[nodiscard]] virtual std::vector<std::string> waiting_plugins() = 0;
+  // Gives up what is not claimed and has been due since before `now - patience` of enabled channels of this plugin, at most
+  // `limit`: dead since `now`, with `error` for people. How many. For a plugin that nobody has loaded: what has been claimed
+  // ends by itself.
+  [[nodiscard]] virtual std::size_t give_up(const std::string& plugin, Time now, seconds patience,
+                                            const std::string& error, std::size_t limit) = 0;
   // Deletes notices that have been dead since before `before`, at most `limit`; how many.
   [[nodiscard]] virtual std::size_t expire(Time before, std::size_t limit) = 0;
 

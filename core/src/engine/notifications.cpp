@@ -12,6 +12,7 @@ namespace {
 
 constexpr seconds look_interval{10};
 constexpr std::size_t most_counted = 10'000;
+constexpr std::size_t most_given_up = 1000;  // in one look around
 
 std::vector<std::string> names_of(const Notifiers& notifiers) {
   std::vector<std::string> out;
@@ -236,10 +237,30 @@ void Notifications::look_around(Time now) {
   }
   // Channels that were deleted, and those nothing is told to any more.
   std::erase_if(circuits_, [&](const auto& entry) { return entry.second.until + host_rules::memory < now; });
+  look_for_plugins(now);
   const auto sizes = channels_.sizes(most_counted);
   metrics_.waiting_stored.set(static_cast<double>(sizes.waiting));
   metrics_.dead_stored.set(static_cast<double>(sizes.dead));
   next_look_ = now + look_interval;
+}
+
+// What waits for a plugin that no server has loaded would wait, and become more, for ever.
+void Notifications::look_for_plugins(Time now) {
+  for (const std::string& plugin : channels_.waiting_plugins()) {
+    if (std::find(plugins_.begin(), plugins_.end(), plugin) != plugins_.end()) continue;
+    if (missing_.insert(plugin).second) {
+      host_.log(LogLevel::warn,
+                "notices wait for channels of '" + plugin +
+                    "', a plugin that this server has not loaded; what no server tells is given up after " +
+                    std::to_string(patience_without_plugin / std::chrono::hours{24}) + " days");
+    }
+    const std::size_t dead = channels_.give_up(plugin, now, patience_without_plugin,
+                                               "the plugin '" + plugin + "' is not loaded", most_given_up);
+    if (dead == 0) continue;
+    metrics_.dead.add(static_cast<double>(dead));
+    host_.log(LogLevel::error, std::to_string(dead) + (dead == 1 ? " notice" : " notices") + " of channels of '" +
+                                   plugin + "' given up: the plugin is not loaded");
+  }
 }
 
 }  // namespace punctual

@@ -44,6 +44,8 @@ class Notifications {
                                                 seconds{1800}, seconds{3600}, seconds{7200}};
   // So many failures in a row, and a channel is left alone for host_rules::pause_after.
   static constexpr int failures_in_a_row = 3;
+  // For so long notices wait for a plugin that is not loaded.
+  static constexpr std::chrono::hours patience_without_plugin{7 * 24};
 
   Notifications(Channels& channels, Notifiers& notifiers, const Lease& lease, Clock& clock, Host& host,
                 IdGenerator& ids, EngineMetrics& metrics, const EngineSettings& settings);
@@ -84,6 +86,7 @@ class Notifications {
   void count(const Told& told, std::span<const NoticeResult> results);
   void judge_channel(const Told& told);
   void look_around(Time now);
+  void look_for_plugins(Time now);
   [[nodiscard]] std::vector<ChannelId> left_alone(Time now) const;
 
   Channels& channels_;
@@ -103,6 +106,7 @@ class Notifications {
   // Of the loop's thread alone.
   std::set<NoticeClaim> in_flight_;
   std::map<ChannelId, Circuit> circuits_;  // of channels that fail
+  std::set<std::string> missing_;          // plugins that are not loaded and have been told of
 
   Time next_look_ = Time::min();
   int failures_ = 0;  // in a row

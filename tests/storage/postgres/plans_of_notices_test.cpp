@@ -87,6 +87,13 @@ struct NoticePlansFixture : PlansFixture {
   std::vector<Plan> expire() {
     return explained.plans_of([&](Session& s) { expired = postgres::expire_notices(s, at(1h), 10); });
   }
+  std::vector<Plan> look_for_plugins() {
+    return explained.plans_of([&](Session& s) { plugins = postgres::waiting_plugins(s); });
+  }
+  std::vector<Plan> give_up(Time now, std::size_t limit) {
+    return explained.plans_of(
+        [&](Session& s) { given_up = postgres::give_up_notices(s, "notifier", now, seconds{0}, "not loaded", limit); });
+  }
   std::vector<Plan> count() {
     return explained.plans_of([&](Session& s) { sizes = postgres::count_notices(s, 100); });
   }
@@ -128,6 +135,8 @@ struct NoticePlansFixture : PlansFixture {
     (void)revive();
     (void)expire();
     (void)count();
+    (void)look_for_plugins();
+    (void)give_up(at(1h), 10);
     (void)find_stalled();
     stalled.push_back({{organization(1), "none", at(0s)}, next_id<ExecutionId>()});
     (void)note_stalled();
@@ -141,6 +150,8 @@ struct NoticePlansFixture : PlansFixture {
   std::size_t listed = 0;
   std::size_t revived = 0;
   std::size_t expired = 0;
+  std::size_t given_up = 0;
+  std::vector<std::string> plugins;
   Channels::Sizes sizes;
   std::vector<postgres::StalledLine> stalled;
 };
@@ -248,6 +259,23 @@ TEST_CASE_METHOD(NoticePlansFixture, "notices are listed, tried again, expired, 
     CHECK(indexes_used(removing, "notices") == Names{"notices_claimed_of_channel", "notices_listed"});
     CHECK(most_rows(removing) <= 100);
   }
+}
+
+TEST_CASE_METHOD(NoticePlansFixture,
+                 "plugins for which something waits are found by a look at the first of each channel") {
+  CAPTURE(while_empty);
+  const auto looking = look_for_plugins();
+  {
+    INFO(text_of(looking));
+    CHECK(plugins == std::vector<std::string>{"notifier"});
+    CHECK(indexes_used(looking, "notices") == Names{"notices_due"});
+    CHECK(most_rows(looking) <= channels_with_notices);
+  }
+  const auto giving_up = give_up(at(1h), 10);
+  INFO(text_of(giving_up));
+  CHECK(given_up == 10);
+  CHECK(indexes_used(giving_up, "notices") == Names{"notices_due", "notices_pkey"});
+  CHECK(most_rows(giving_up) <= channels_with_notices);
 }
 
 TEST_CASE_METHOD(NoticePlansFixture, "results of tasks that go on working cost nothing for channels") {

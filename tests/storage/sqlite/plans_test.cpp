@@ -86,6 +86,8 @@ struct PlansFixture {
     (void)channels.list_notices({organization, channel_id, 10, 0, {}, {}});
     (void)channels.held(node);
     (void)channels.sizes(10);
+    (void)channels.waiting_plugins();
+    REQUIRE(channels.give_up("nobody", now + 60s, 1s, "", 10) == 0);
     (void)channels.list(organization);
     stall();
     REQUIRE(channels.remove({organization, now, {}, nullptr}, channel_id).result == WriteResult::applied);
