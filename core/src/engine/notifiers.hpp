@@ -54,7 +54,7 @@ class Notifiers {
   [[nodiscard]] virtual std::vector<NotifierInfo> list() const = 0;
 
   // Channel::settings for what a client gives: whole or short names, masks for what it was shown masked and `stored` has.
-  // Throws Invalid: "plugin" or "settings".
+  // Throws Invalid: "plugin" or "settings", also for a mask of what is not stored.
   [[nodiscard]] virtual std::string accept(std::string_view plugin, const boost::json::object& given,
                                            std::string_view stored) const = 0;
   // The settings of a channel as they may be shown: secrets are masked.

@@ -67,7 +67,10 @@ std::string NotifierPool::accept(std::string_view plugin, const boost::json::obj
     const auto* setting = find_setting(entry.plugin.settings(), member.key());
     if (setting == nullptr || !is_secret_name(setting->name)) continue;
     const auto* before = known.if_contains(setting->name);
-    if (before != nullptr) member.value() = *before;
+    if (before == nullptr) {
+      throw Invalid("settings", one_line("'" + std::string(member.key()) + "' is masked: give its value"));
+    }
+    member.value() = *before;
   }
   return boost::json::serialize(channel_settings(entry.plugin, entry.server_settings, meant).stored);
 }
