@@ -19,14 +19,27 @@ constexpr std::size_t most_of_response = 550;  // a section: 3000
 constexpr std::size_t most_of_summary = 2000;
 constexpr std::size_t most_fields = 10;
 
-// All that Slack asks for: https://docs.slack.dev/messaging/formatting-message-text#escaping. With it there are no
-// mentions and no links but ours.
+// All that Slack asks for: https://docs.slack.dev/messaging/formatting-message-text#escaping. With it Slack finds no mentions
+// and no links but ours.
 std::string escaped(std::string_view text) {
   const auto ampersands = text::replaced(text, "&", "&amp;");
   return text::replaced(text::replaced(ampersands, "<", "&lt;"), ">", "&gt;");
 }
 
 std::string escaped(std::string_view text, std::size_t most) { return escaped(text::shortened(text, most)); }
+
+// Mattermost and Rocket.Chat, which get this format too, find @channel and @all in any text: a space of no width parts them.
+std::string without_mentions(std::string_view text) { return text::replaced(text, "@", "@\xe2\x80\x8b"); }
+
+text::EventFacts without_mentions(text::EventFacts facts) {
+  facts.title = without_mentions(facts.title);
+  facts.message = without_mentions(facts.message);
+  for (auto& fact : facts.facts) fact.value = without_mentions(fact.value);
+  facts.response = without_mentions(facts.response);
+  for (auto& event : facts.events) event = without_mentions(event);
+  facts.source = without_mentions(facts.source);
+  return facts;
+}
 
 object plain(std::string_view text) { return {{"type", "plain_text"}, {"text", text}, {"emoji", false}}; }
 
@@ -80,7 +93,8 @@ std::string_view colour(text::Tone tone) {
 
 }  // namespace
 
-Message slack_message(const text::EventFacts& facts) {
+Message slack_message(const text::EventFacts& given) {
+  const auto facts = without_mentions(given);
   array blocks;
   if (!facts.message.empty()) {
     blocks.emplace_back(object{{"type", "section"}, {"text", plain(text::shortened(facts.message, most_of_message))}});

@@ -25,7 +25,7 @@ text::EventFacts facts_of_texts(const EventTexts& texts) {
 EventTexts huge() {
   EventTexts out;
   std::string text;
-  for (int i = 0; i < 2000; ++i) text += "\xe2\x82\xac*&<|`";
+  for (int i = 0; i < 2000; ++i) text += "\xe2\x82\xac*&<|`@";
   out.subject = text;
   out.task_name = text;
   out.task_url = "https://a.example/" + text;
@@ -101,7 +101,9 @@ TEST_CASE("Slack gets the facts in an attachment with a colour") {
 
 TEST_CASE("Slack finds no mention and no link in what others wrote") {
   const auto json = boost::json::parse(slack_message(facts_of_texts(hostile())).body);
-  CHECK(json.at("text") == "Task failed: &lt;!channel&gt; &amp; *bold* @everyone");
+  CHECK(json.at("text") ==
+        "Task failed: &lt;!channel&gt; &amp; *bold* @\xe2\x80\x8b"
+        "everyone");
   CHECK(json.at("mrkdwn") == false);
   for (const auto& block : json.at("attachments").at(0).at("blocks").as_array()) {
     const auto text = boost::json::serialize(block);
@@ -110,6 +112,27 @@ TEST_CASE("Slack finds no mention and no link in what others wrote") {
     CHECK((!has(text, "mrkdwn") || has(text, "\"verbatim\":true")));
   }
   CHECK(has(texts_called(json, "text"), "```&lt;/body&gt; ''' &lt;!here&gt; \nsecond line```"));
+}
+
+TEST_CASE("no name in a message of Slack's format is one that Mattermost mentions") {
+  auto texts = hostile();
+  texts.organization = "@all";
+  texts.detail = "@here";
+  texts.error_message = "@channel @@channel";
+  texts.response_body = "@channel";
+  auto several = summary();
+  several.json =
+      R"({"events":[{"message":"@channel has failed"},{"message":"@"},{"message":"mail to x@example.com"}]})";
+  for (const auto& each : {texts, several}) {
+    const auto body = slack_message(facts_of_texts(each)).body;
+    INFO(body);
+    std::size_t found = 0;
+    for (auto at = body.find('@'); at != std::string::npos; at = body.find('@', at + 1)) {
+      ++found;
+      CHECK(body.substr(at + 1, 3) == "\xe2\x80\x8b");
+    }
+    CHECK(found >= 3);
+  }
 }
 
 TEST_CASE("Slack's limits hold for the longest texts") {
