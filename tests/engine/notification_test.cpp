@@ -234,6 +234,34 @@ TEST_CASE_METHOD(NotificationFixture, "many failures at once are told of in one 
   CHECK(boost::json::parse(told[0].event.json).at("events").as_array().size() == 50);
 }
 
+TEST_CASE_METHOD(NotificationFixture,
+                 "a summary that comes again with more in it has another id, its events have theirs") {
+  NotifyingServer server(store, clock, host);
+  server.notifiers().answer_with(std::nullopt);
+  const auto channel = add_channel(server);
+  server.notifiers().set_room(0);
+  for (int i = 0; i < 12; ++i) (void)create_failing(server, "task " + std::to_string(i));
+  REQUIRE(eventually([&] { return notices(server, channel).size() == 12; }));
+  server.notifiers().set_room(4);
+  REQUIRE(comes_true_in_time([&] { return !server.notifiers().told().empty(); }));
+  server.notifiers().finish_all(Kind::retry_later);
+  for (int i = 0; i < 3; ++i) (void)create_failing(server, "later " + std::to_string(i));
+  REQUIRE(comes_true_in_time([&] { return server.notifiers().told().size() == 2; }));
+  const auto told = server.notifiers().told();
+  CHECK(told[0].event.id != told[1].event.id);
+  const auto ids_of = [](const NotifierEvent& event) {
+    std::set<std::string> out;
+    const auto json = boost::json::parse(event.json);
+    for (const auto& one : json.at("events").as_array()) out.emplace(one.at("id").as_string());
+    return out;
+  };
+  const auto first = ids_of(told[0].event);
+  const auto second = ids_of(told[1].event);
+  CHECK(first.size() == 12);
+  CHECK(second.size() == 15);
+  CHECK(std::includes(second.begin(), second.end(), first.begin(), first.end()));
+}
+
 // ---- Channels that fail.
 
 TEST_CASE_METHOD(NotificationFixture, "a notice is told again under the same id, with growing waits, then given up") {

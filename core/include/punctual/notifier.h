@@ -21,7 +21,8 @@
  *   An event is stored together with what it tells of, and told at least once, with the same `id`, until notify answers
  *   PUNCTUAL_DELIVERED or PUNCTUAL_GIVE_UP, or it has been tried 8 times, with waits of 10 s to 2 h between. What is given up
  *   is kept for people to see and to try again. More than 10 events for one channel in a minute become one event of kind
- *   "summary".
+ *   "summary". One that is told again may have more in it, and has another `id` then; those of the `events` in its `json`
+ *   stay.
  *
  * STABILITY
  *   Every struct begins with its own size and only ever grows at its end; nothing in it changes its meaning. A plugin built
@@ -56,7 +57,7 @@ extern "C" {
  * Others may follow; tell them by their `message`. */
 typedef struct punctual_event {
   uint32_t struct_size;
-  const char* id;           /* UUID; the same again when it is told again */
+  const char* id;           /* UUID; the same again when it is told again; of a summary that of just these events */
   const char* kind;         /* see above */
   const char* organization; /* its name */
   const char* task_id;      /* task.*; "" for the rest, as all of the task and the execution */
