@@ -75,9 +75,9 @@ returns table (
   next_due timestamptz, channel_id uuid, organization_id uuid, channel_name text, plugin text, settings text,
   events integer, enabled boolean, channel_inserted_at timestamptz, channel_updated_at timestamptz,
   organization_name text, id uuid, event text, occurred_at timestamptz, since timestamptz,
-  subject text, detail text, notice_task_id uuid, task_name text, attempts integer, execution_id uuid, task_id uuid,
-  execution_organization_id uuid, run_id uuid, attempt integer, status text, scheduled_for timestamptz,
-  started_at timestamptz, finished_at timestamptz, status_code integer, duration_ms bigint, error_message text,
+  subject text, detail text, notice_task_id uuid, task_name text, task_url text, task_method text, attempts integer,
+  execution_id uuid, task_id uuid, execution_organization_id uuid, run_id uuid, attempt integer, status text,
+  scheduled_for timestamptz, started_at timestamptz, finished_at timestamptz, status_code integer, duration_ms bigint, error_message text,
   response_body bytea, response_headers bytea, request_method text, request_url text)
 language plpgsql
 as $function$
@@ -176,8 +176,8 @@ begin
     select null::timestamptz, channels.id, channels.organization_id, channels.name, channels.plugin, channels.settings,
       channels.events, channels.enabled, channels.inserted_at, channels.updated_at, organizations.name,
       one.id, one.event, one.occurred_at, one.since, one.subject, one.detail, one.task_id, coalesce(task.name, ''),
-      one.attempts, ended.id, ended.task_id, ended.organization_id, ended.run_id, ended.attempt, ended.status::text,
-      ended.scheduled_for, ended.started_at, ended.finished_at, ended.status_code,
+      coalesce(task.url, ''), task.method, one.attempts, ended.id, ended.task_id, ended.organization_id, ended.run_id,
+      ended.attempt, ended.status::text, ended.scheduled_for, ended.started_at, ended.finished_at, ended.status_code,
       ended.duration_ms, ended.error_message, substr(ended.response_body, 1, p_most_bytes), ended.response_headers,
       coalesce(ended.request_method, task.method, 'POST'), coalesce(ended.request_url, task.url, '')
     from unnest(v_ids) with ordinality as taken (id, ord)
@@ -204,6 +204,8 @@ Notice notice_from(RowReader& row, ClaimToken token) {
   row.read(notice.detail);
   row.read(notice.task_id);
   row.read(notice.task_name);
+  row.read(notice.task_url);
+  row.read(notice.task_method);
   row.read(notice.attempts);
   if (row.next_is_null()) return notice;
   ExecutionDetail& detail = notice.execution.emplace();

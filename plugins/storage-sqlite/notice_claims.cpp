@@ -144,7 +144,7 @@ bool read_notice(Connection& connection, OrganizationId organization, Notice& no
   {
     Query row(connection, R"sql(
       select notices.event, notices.occurred_at, notices.since, notices.subject, notices.detail, notices.task_id,
-        coalesce(tasks.name, ''), notices.attempts, notices.execution_id
+        coalesce(tasks.name, ''), coalesce(tasks.url, ''), tasks.method, notices.attempts, notices.execution_id
       from notices
       left join tasks on tasks.id = notices.task_id
       where notices.id = ?1)sql",
@@ -159,6 +159,8 @@ bool read_notice(Connection& connection, OrganizationId organization, Notice& no
     read(notice.detail);
     read(notice.task_id);
     read(notice.task_name);
+    read(notice.task_url);
+    read(notice.task_method);
     read(notice.attempts);
     read(execution);
   }

@@ -41,6 +41,8 @@ TEST_CASE_METHOD(ChannelFixture, "a notice is claimed with all that there is to 
   CHECK(notice.since == at(1s));
   CHECK(notice.task_id == stored.task.id);
   CHECK(notice.task_name == stored.task.spec.name);
+  CHECK(notice.task_url == stored.task.spec.url);
+  CHECK(notice.task_method == stored.task.spec.method);
   CHECK(notice.attempts == 0);
   REQUIRE(notice.execution);
   CHECK(notice.execution->execution.id == claimed.id);
@@ -91,6 +93,8 @@ TEST_CASE_METHOD(ChannelFixture, "a notice outlives its task and its execution")
   const Notice notice = claim_notice(at(60 * day));
   CHECK(notice.task_id);
   CHECK(notice.task_name.empty());
+  CHECK(notice.task_url.empty());
+  CHECK_FALSE(notice.task_method);
   CHECK_FALSE(notice.execution);
 }
 

@@ -335,6 +335,12 @@ TEST_CASE_METHOD(NoticeFixture, "a schedule that cannot be followed is told of")
   // The step has been taken.
   (void)store().schedules().advance({&step, 1});
   CHECK(notices(channel).size() == 1);
+  // No run of it is told of, but where it would have been sent is.
+  const Notice notice = claim_notice(at(62s));
+  CHECK_FALSE(notice.execution);
+  CHECK(notice.task_name == stored.task.spec.name);
+  CHECK(notice.task_url == stored.task.spec.url);
+  CHECK(notice.task_method == stored.task.spec.method);
 }
 
 // ---- Quotas and hosts.

@@ -118,7 +118,9 @@ struct Notice {
   std::string subject;  // queue, or host with port; empty for the rest
   std::string detail;
   std::optional<TaskId> task_id;
-  std::string task_name;  // empty: the task is gone
+  std::string task_name;              // empty: the task is gone
+  std::string task_url;               // the same
+  std::optional<Method> task_method;  // the same
   // Its response_body is cut after 4096 bytes, at a UTF-8 boundary.
   std::optional<ExecutionDetail> execution;
   int attempts = 0;  // how often it has been told in vain

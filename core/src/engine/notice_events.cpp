@@ -130,6 +130,8 @@ Told told_of(const Notice& notice, const ClaimedNotices& claimed, std::string_vi
   if (notice.since) out.since_ms = milliseconds_of(*notice.since);
   if (notice.task_id) out.task_id = notice.task_id->text();
   out.task_name = notice.task_name;
+  out.task_url = mask_secrets(notice.task_url);
+  if (notice.task_method) out.task_method = name_of(*notice.task_method);
   if (notice.execution) {
     const Execution& execution = notice.execution->execution;
     out.execution_id = execution.id.text();
@@ -137,6 +139,7 @@ Told told_of(const Notice& notice, const ClaimedNotices& claimed, std::string_vi
     out.status_code = execution.status_code.value_or(0);
     out.attempt = execution.attempt;
     out.error_message = execution.error_message.value_or("");
+    // Where it was sent to, which the task may have left since.
     out.task_url = mask_secrets(notice.execution->request_url);
     out.task_method = name_of(notice.execution->request_method);
     out.response_body = notice.execution->response_body.value_or("");
