@@ -17,7 +17,7 @@ create or replace function claim_messages(
   p_passed_over uuid[], p_after uuid)
 returns table (
   next_due timestamptz, id uuid, organization_id uuid, task_id uuid, execution_id uuid, event text, final boolean,
-  attempts integer, url text, content bytea, signing_secrets text[], old_secret_until timestamptz)
+  ended_as text, attempts integer, url text, content bytea, signing_secrets text[], old_secret_until timestamptz)
 language plpgsql
 as $function$
 #variable_conflict use_column
@@ -30,7 +30,7 @@ begin
   perform pg_advisory_xact_lock_shared(hashtextextended(p_node::text, 1));
   if not exists (select from nodes where nodes.id = p_node) then
     return query select null::timestamptz, null::uuid, null::uuid, null::uuid, null::uuid, null::text, null::boolean,
-      null::integer, null::text, null::bytea, null::text[], null::timestamptz;
+      null::text, null::integer, null::text, null::bytea, null::text[], null::timestamptz;
     return;
   end if;
 
@@ -138,11 +138,11 @@ begin
           and due.next_at >= p_floor
         order by due.next_at
         limit 1),
-      null::uuid, null::uuid, null::uuid, null::uuid, null::text, null::boolean, null::integer, null::text, null::bytea,
-      null::text[], null::timestamptz;
+      null::uuid, null::uuid, null::uuid, null::uuid, null::text, null::boolean, null::text, null::integer, null::text,
+      null::bytea, null::text[], null::timestamptz;
   return query
     select null::timestamptz, one.id, one.organization_id, one.task_id, one.execution_id, one.event, one.final,
-      one.attempts, one.url, one.content, organizations.signing_secrets,
+      one.ended_as, one.attempts, one.url, one.content, organizations.signing_secrets,
       organizations.old_secret_until
     from outbox one
     join organizations on organizations.id = one.organization_id
@@ -164,6 +164,7 @@ ClaimedMessage message_from(RowReader& row, ClaimToken token) {
   row.read(message.execution_id);
   row.read(message.event);
   row.read(message.final);
+  row.read(message.ended_as);
   row.read(message.attempts);
   row.read(message.url);
   row.read(message.content);

@@ -267,6 +267,7 @@ create table outbox (
   node_id uuid,       -- set exactly while claimed
   attempts integer not null default 0,
   final boolean not null, -- the run has ended with that attempt
+  ended_as text, -- the attempt's status, where it is not the one that its settlement had
   event text not null,
   url text not null,
   content bytea not null,

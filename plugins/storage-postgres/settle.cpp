@@ -225,11 +225,11 @@ begin
   end if;
 
   if cardinality(m_item) > 0 then
-    insert into outbox (id, organization_id, task_id, execution_id, next_at, final, event, url, content)
+    insert into outbox (id, organization_id, task_id, execution_id, next_at, final, ended_as, event, url, content)
     select told.id, ended.organization_id, ended.task_id, s_id[ended.ord], ended.finished, ended.ord <> all (v_retried),
-      told.event, told.url, told.content
+      nullif(ended.status, s_status[ended.ord]), told.event, told.url, told.content
     from unnest(m_item, m_id, m_event, m_url, m_content) as told (ord, id, event, url, content)
-    join unnest(v_ord, v_task, v_organization, v_finished) as ended (ord, task_id, organization_id, finished)
+    join unnest(v_ord, v_task, v_organization, v_finished, v_status) as ended (ord, task_id, organization_id, finished, status)
       on ended.ord = told.ord
     left join unnest(v_turned, v_turn) as turned (ord, event)
       on turned.ord = told.ord

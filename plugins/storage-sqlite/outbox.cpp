@@ -45,7 +45,7 @@ std::vector<OrganizationId> organizations_with_due(Connection& connection, const
 void append_due(Connection& connection, OrganizationId organization, Time now, std::size_t most,
                 std::vector<ClaimedMessage>& out) {
   Query rows(connection, R"sql(
-    select id, organization_id, task_id, execution_id, event, final, attempts, url, content
+    select id, organization_id, task_id, execution_id, event, final, ended_as, attempts, url, content
     from outbox
     where organization_id = ?1
       and claim_token is null
@@ -63,6 +63,7 @@ void append_due(Connection& connection, OrganizationId organization, Time now, s
     read(message.execution_id);
     read(message.event);
     read(message.final);
+    read(message.ended_as);
     read(message.attempts);
     read(message.url);
     read(message.content);
@@ -190,11 +191,11 @@ std::size_t SqliteOutbox::size(std::size_t limit) {
 
 void insert_message(Connection& connection, const MessageSource& source, const NewMessage& message) {
   Query(connection, R"sql(
-    insert into outbox (id, organization_id, task_id, execution_id, event, final, next_at, url, content)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    insert into outbox (id, organization_id, task_id, execution_id, event, final, ended_as, next_at, url, content)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
     on conflict (id) do nothing)sql",
         message.id, source.organization_id, source.task_id, source.execution_id, message.event, source.final,
-        source.due, message.url, message.content)
+        source.ended_as, source.due, message.url, message.content)
       .run();
 }
 

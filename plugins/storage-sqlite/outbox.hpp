@@ -29,7 +29,8 @@ struct MessageSource {
   OrganizationId organization_id;
   TaskId task_id;
   ExecutionId execution_id;
-  bool final = false;  // its run has ended with it
+  bool final = false;                       // its run has ended with it
+  std::optional<ExecutionStatus> ended_as;  // ClaimedMessage::ended_as
   Time due;
 };
 void insert_message(Connection& connection, const MessageSource& source, const NewMessage& message);

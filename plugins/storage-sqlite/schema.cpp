@@ -230,6 +230,7 @@ create table outbox (
   execution_id blob not null,
   event text not null,
   final integer not null, -- the run has ended with that attempt
+  ended_as text, -- the attempt's status, where it is not the one that its settlement had
   attempts integer not null default 0,
   next_at integer not null,
   node_id blob,        -- set exactly while claimed

@@ -112,7 +112,8 @@ std::optional<NoticeEvent> turn_of_task(std::optional<bool> failed, const std::o
 
 void store_messages(Connection& connection, const Finished& finished, const Settlement& settlement, bool retried,
                     std::optional<NoticeEvent> turn) {
-  const MessageSource source{finished.organization_id, finished.task_id, settlement.id, !retried,
+  const auto ended_as = finished.status == settlement.status ? std::nullopt : std::optional(finished.status);
+  const MessageSource source{finished.organization_id, finished.task_id, settlement.id, !retried, ended_as,
                              settlement.finished_at};
   for (const NewMessage& message : settlement.messages) {
     const bool tells = message.event == MessageEvent::execution_completed ||

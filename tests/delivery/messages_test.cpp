@@ -47,8 +47,8 @@ Settlement failure_of(const Claimed& attempt) {
   return out;
 }
 
-std::string body_of(const NewMessage& message, bool final = true) {
-  return message_body(message.event, final, message.content);
+std::string body_of(const NewMessage& message, bool final = true, std::optional<ExecutionStatus> ended_as = {}) {
+  return message_body(message.event, final, ended_as, message.content);
 }
 
 std::vector<MessageEvent> events_of(const std::vector<NewMessage>& messages) {
@@ -79,6 +79,19 @@ TEST_CASE("a callback tells all of an attempt") {
         R"("status":"success","status_code":200,"duration_ms":1370,"response_body":"a\n\"b\"","error_message":null,)"
         R"("attempt":3,"scheduled_for":"2026-03-01T08:00:00.125Z","started_at":"2026-03-01T08:00:00.130Z",)"
         R"("finished_at":"2026-03-01T08:00:01.500Z"})");
+}
+
+TEST_CASE("a callback tells how the attempt has ended, whatever came back") {
+  Settlement end = end_of(claimed(), ExecutionStatus::success);
+  end.response_body = R"({"status":"success"})";
+  const auto messages = messages_about(claimed(), end);
+  REQUIRE_FALSE(messages.empty());
+  CHECK(body_of(messages[0], true, ExecutionStatus::cancelled) ==
+        R"({"event":"execution.completed","final":true,"task_id":"018f0000-0000-7000-8000-000000000001",)"
+        R"("execution_id":"018f0000-0000-7000-8000-000000000003","run_id":"018f0000-0000-7000-8000-000000000002",)"
+        R"("status":"cancelled","status_code":200,"duration_ms":1370,"response_body":"{\"status\":\"success\"}",)"
+        R"("error_message":null,"attempt":3,"scheduled_for":"2026-03-01T08:00:00.125Z",)"
+        R"("started_at":"2026-03-01T08:00:00.130Z","finished_at":"2026-03-01T08:00:01.500Z"})");
 }
 
 TEST_CASE("a callback about what was never sent has nulls") {

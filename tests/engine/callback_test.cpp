@@ -1,11 +1,13 @@
 // Callbacks, and the news that a task has failed or recovered: from a stored result to the receiver.
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
 #include "delivery/messages.hpp"
 #include "engine/engine_fixture.hpp"
 #include "engine/faulty_storage.hpp"
+#include "punctual/execution_changes.hpp"
 
 using namespace punctual;
 using namespace punctual::testing;
@@ -346,6 +348,27 @@ TEST_CASE_METHOD(CallbackFixture, "a callback whose result cannot be stored at o
   CHECK(eventually([&] { return host.logged("work on the outbox failed"); }));
   give_time();
   CHECK(sent_to(server.transport, callback_url).size() == 1);
+}
+
+TEST_CASE_METHOD(CallbackFixture, "the callback of what was cancelled as its response came in says so") {
+  FaultyServer server(*this);
+  server.transport.answer_with(std::nullopt);
+  server.create(*this);
+  REQUIRE(server.transport.wait_started(1));
+  const auto id = server.transport.started().at(0).id;
+  // Marked by another server, whose word has not come yet.
+  const NodeId node = server.storage->leases().list().at(0).node.id;
+  const TaskWrite mark{principal.organization_id, {}, node, clock.now(), {&id, 1}, std::nullopt};
+  REQUIRE(server.storage->execution_changes()
+              .cancel(mark, id, ForeignClaim::ask, [](const Execution&) { return StoredReply{}; })
+              .result == WriteResult::applied);
+  server.transport.finish(id, 200);
+  REQUIRE(wait_sent(server.transport, callback_url, 1));
+  const auto body = boost::json::parse(sent_to(server.transport, callback_url).at(0).body);
+  CHECK(body.at("status") == "cancelled");
+  CHECK(body.at("status_code") == 200);
+  CHECK(body.at("final") == true);
+  CHECK(server.engine.find_execution(principal, id).execution.status == ExecutionStatus::cancelled);
 }
 
 TEST_CASE_METHOD(CallbackFixture, "a claim of callbacks whose answer is lost is given back and made again") {

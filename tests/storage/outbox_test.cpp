@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "punctual/errors.hpp"
+#include "punctual/execution_changes.hpp"
 #include "support/storage_fixture.hpp"
 
 using namespace punctual;
@@ -300,6 +301,32 @@ TEST_CASE_METHOD(OutboxFixture, "a task recovers exactly once, however many runs
     for (auto& settler : settlers) settler.join();
     CHECK(take_events() == Events{recovered});
   }
+}
+
+TEST_CASE_METHOD(OutboxFixture, "a callback knows how the attempt has ended where that is not what came back") {
+  const auto end = [&](ExecutionStatus status, bool is_cancelled) {
+    const NewWork stored = once(acme, at(1s));
+    insert(stored);
+    const Claimed claimed = claim_one(at(1s));
+    if (is_cancelled) {
+      REQUIRE(store()
+                  .execution_changes()
+                  .cancel(write({}, at(2s), {&claimed.id, 1}), claimed.id, ForeignClaim::ask,
+                          [](const Execution&) { return StoredReply{}; })
+                  .result == WriteResult::applied);
+    }
+    Settlement item = settlement(claimed, status, at(3s));
+    item.messages.push_back(message(completed));
+    (void)settle(item);
+    auto told = claim_messages(at(3s));
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].final);
+    return told[0].ended_as;
+  };
+  CHECK(end(ExecutionStatus::success, true) == ExecutionStatus::cancelled);
+  CHECK(end(ExecutionStatus::failed, true) == ExecutionStatus::cancelled);
+  CHECK_FALSE(end(ExecutionStatus::success, false));
+  CHECK_FALSE(end(ExecutionStatus::cancelled, true));
 }
 
 // ---- Claims.

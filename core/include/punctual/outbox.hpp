@@ -60,7 +60,9 @@ struct ClaimedMessage {
   ExecutionId execution_id;
   MessageEvent event = MessageEvent::execution_completed;
   bool final = false;  // the run has ended with that attempt
-  int attempts = 0;    // how often it has been sent in vain
+  // How that attempt has ended, where it is not as its settlement said: cancelled meanwhile.
+  std::optional<ExecutionStatus> ended_as;
+  int attempts = 0;  // how often it has been sent in vain
   std::string url;
   std::string content;
   std::vector<std::string> signing_secrets;   // the organisation's, newest first

@@ -77,7 +77,8 @@ std::vector<NewMessage> messages_about(const Claimed& claimed, const Settlement&
   return out;
 }
 
-std::string message_body(MessageEvent event, bool final, std::string_view content) {
+std::string message_body(MessageEvent event, bool final, std::optional<ExecutionStatus> ended_as,
+                         std::string_view content) {
   std::string out = "{\"event\":\"";
   out += name_of(event);
   out += '"';
@@ -85,6 +86,12 @@ std::string message_body(MessageEvent event, bool final, std::string_view conten
   // The content is an object with members: its brace becomes a comma.
   out += ',';
   out += content.substr(std::min<std::size_t>(1, content.size()));
+  // Before the status there are ids alone.
+  constexpr std::string_view member = "\"status\":\"";
+  if (const auto at = out.find(member); ended_as && at != std::string::npos) {
+    const auto begin = at + member.size();
+    out.replace(begin, out.find('"', begin) - begin, name_of(*ended_as));
+  }
   return out;
 }
 

@@ -129,7 +129,7 @@ void Courier::send(ClaimedMessage message, Time now) {
   delivery.timeout = timeout_;
   DeliveryOutcome failure;
   try {
-    delivery.body = message_body(message.event, message.final, message.content);
+    delivery.body = message_body(message.event, message.final, message.ended_as, message.content);
     delivery.headers = message_headers(message, delivery.body, now, compat_headers_);
   } catch (const std::exception& error) {
     failure.error = std::string("the request could not be signed: ") + error.what();
