@@ -109,6 +109,9 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   void fail_insert(int times) { insert_failures_ = times; }
   // The next inserts are stored, but their callers are not told.
   void lose_insert_answers(int times) { lost_answers_ = times; }
+  // The next insert is stored, its caller is not told, and when it is repeated it finds its own key in use: as when the first call
+  // is still committing while the second begins.
+  void cross_insert() { crossing_ = crossed_ = 1; }
   // Heartbeats fail until told otherwise.
   void fail_heartbeats(bool fail) { heartbeats_fail_ = fail; }
   // Heartbeats are not answered until told otherwise.
@@ -123,6 +126,8 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   [[nodiscard]] int looks() const { return looks_; }
   // The next heartbeat is answered with: you are dead.
   void lose_lease() { lose_lease_ = true; }
+  // How often it was asked what a lease holds.
+  [[nodiscard]] int times_asked_held() const { return asked_held_; }
 
   FaultyOutbox& faulty_outbox() { return outbox_; }
   FaultyChannels& faulty_channels() { return channels_; }
@@ -146,7 +151,13 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
  private:
   std::vector<InsertOutcome> insert(NodeId node, std::span<const NewWork> batch) override {
     if (insert_failures_ > 0 && insert_failures_-- > 0) throw Unavailable("told to fail");
+    if (crossing_ == 0 && crossed_ > 0 && crossed_-- > 0) {
+      std::vector<InsertOutcome> outcomes;
+      for (const NewWork& one : batch) outcomes.push_back({WriteResult::replayed, one.idempotency.value().reply});
+      return outcomes;
+    }
     auto outcomes = real_.work().insert(node, batch);
+    if (crossing_ > 0 && crossing_-- > 0) throw Timeout("told to lose the answer");
     if (lost_answers_ > 0 && lost_answers_-- > 0) throw Timeout("told to lose the answer");
     return outcomes;
   }
@@ -161,7 +172,9 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   GroupOutcome insert(NodeId node, std::span<const NewWork> items,
                       const std::optional<IdempotencyRecord>& idempotency) override {
     if (insert_failures_ > 0 && insert_failures_-- > 0) throw Unavailable("told to fail");
+    if (crossing_ == 0 && crossed_ > 0 && crossed_-- > 0) return {WriteResult::replayed, idempotency.value().reply, {}};
     auto outcome = real_.groups().insert(node, items, idempotency);
+    if (crossing_ > 0 && crossing_-- > 0) throw Timeout("told to lose the answer");
     if (lost_answers_ > 0 && lost_answers_-- > 0) throw Timeout("told to lose the answer");
     return outcome;
   }
@@ -186,7 +199,11 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
     ++looks_;
     return report;
   }
-  std::vector<ClaimRef> held(NodeId node) override { return real_.leases().held(node); }
+  std::vector<ClaimRef> held(NodeId node) override {
+    auto claims = real_.leases().held(node);
+    ++asked_held_;
+    return claims;
+  }
   void end(NodeId node) override { real_.leases().end(node); }
   std::vector<NodeStatus> list() override { return real_.leases().list(); }
 
@@ -196,6 +213,9 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
   std::atomic<int> settle_failures_{0};
   std::atomic<int> insert_failures_{0};
   std::atomic<int> lost_answers_{0};
+  std::atomic<int> crossing_{0};
+  std::atomic<int> crossed_{0};
+  std::atomic<int> asked_held_{0};
   std::atomic<bool> lose_lease_{false};
   std::atomic<bool> heartbeats_fail_{false};
   std::atomic<bool> heartbeats_hang_{false};

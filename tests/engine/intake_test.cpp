@@ -92,7 +92,9 @@ TEST_CASE_METHOD(Fixture, "a commit that fails for a passing reason is tried aga
   store.first_may_end.release();
   store.failures = 2;
   auto work = named("x");
-  CHECK(intake.submit(work).result == WriteResult::applied);
+  const auto submitted = intake.submit(work);
+  CHECK(submitted.outcome.result == WriteResult::applied);
+  CHECK(submitted.repeated);
   CHECK(work.task.spec.name == "x");
 }
 
@@ -101,5 +103,7 @@ TEST_CASE_METHOD(Fixture, "every caller of a commit that fails for good is told"
   store.failures = 3;
   auto work = named("x");
   CHECK_THROWS_AS(intake.submit(work), Unavailable);
-  CHECK(intake.submit(work).result == WriteResult::applied);
+  const auto submitted = intake.submit(work);
+  CHECK(submitted.outcome.result == WriteResult::applied);
+  CHECK_FALSE(submitted.repeated);
 }

@@ -291,6 +291,49 @@ TEST_CASE_METHOD(EngineFixture, "a claim stored by commits whose answers were al
   }));
 }
 
+TEST_CASE_METHOD(EngineFixture,
+                 "a claim stored by an insert whose repetition found its own key in use is sent before long") {
+  FaultyServer server(*this);
+  server.faulty.cross_insert();
+  Request keyed = request();
+  keyed.idempotency = IdempotencyKey{"key", Digest{1}};
+  const std::size_t count = GENERATE(1, 3);
+  Reply reply;
+  if (count == 1) {
+    reply = server.engine.create_task(keyed, task(), [](const CreatedTask&) { return StoredReply{202, "made"}; });
+  } else {
+    reply = server.engine.create_tasks(keyed, {count, task()}, [](std::span<const NewWork>) {
+      return StoredReply{201, "made"};
+    });
+  }
+  CHECK(reply.content.body == "made");
+  CHECK(server.transport.started().empty());
+  // Two looks at what the lease holds, one a heartbeat, where otherwise the first would come after ten seconds.
+  for (const int looks : {1, 2}) {
+    clock.advance(1s);
+    REQUIRE(eventually([&] { return server.faulty.times_asked_held() >= looks; }));
+  }
+  CHECK(server.transport.wait_started(count));
+}
+
+TEST_CASE_METHOD(EngineFixture, "a request that is repeated by its client leads to no look at what the lease holds") {
+  FaultyServer server(*this);
+  Request keyed = request();
+  keyed.idempotency = IdempotencyKey{"key", Digest{1}};
+  for (const bool replayed : {false, true, true}) {
+    const auto reply = server.engine.create_task(keyed, task(), [](const CreatedTask&) {
+      return StoredReply{202, ""};
+    });
+    CHECK(reply.replayed == replayed);
+  }
+  for (int beats = 0; beats < 3; ++beats) {
+    const int before = server.faulty.looks();
+    clock.advance(1s);
+    REQUIRE(eventually([&] { return server.faulty.looks() > before; }));
+  }
+  CHECK(server.faulty.times_asked_held() == 0);
+}
+
 TEST_CASE_METHOD(EngineFixture, "a server whose lease was judged dead drops its wheel and goes on under a new one") {
   FaultyServer server(*this, far_ahead());
   auto& faulty = server.faulty;

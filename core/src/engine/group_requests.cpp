@@ -112,15 +112,20 @@ Reply TaskEngine::create_tasks(const Request& request, std::vector<NewTask> draf
   const auto record = idempotency_record(request, now, reply);
 
   // As many as there is room for.
-  for (NewWork& work : works) (void)parts_->claim_at_insert(work, now);
+  bool claimed = false;
+  for (NewWork& work : works) claimed |= parts_->claim_at_insert(work, now);
   const auto abandon_claims = [&] {
     for (const NewWork& work : works) {
       if (work.claim) parts_->held.abandon({work.execution->id, *work.claim});
     }
   };
   GroupOutcome outcome;
+  int calls = 0;
   try {
-    outcome = retry_transient([&] { return parts_->storage.groups().insert(parts_->lease.node(), works, record); });
+    outcome = retry_transient([&] {
+      ++calls;
+      return parts_->storage.groups().insert(parts_->lease.node(), works, record);
+    });
   } catch (...) {
     abandon_claims();
     parts_->keeper.suspect();
@@ -128,6 +133,8 @@ Reply TaskEngine::create_tasks(const Request& request, std::vector<NewTask> draf
   }
   if (outcome.result != WriteResult::applied) {
     abandon_claims();
+    // What is answered as done before may be what an earlier call of this very insert has stored and claimed.
+    if (claimed && calls > 1) parts_->keeper.suspect();
     if (auto earlier = answered_before(outcome)) return *std::move(earlier);
     if (outcome.result == WriteResult::limit_exceeded) {
       refuse_beyond_limit(works.at(outcome.refused).task.spec.schedule_type, request.principal.limits);

@@ -6,7 +6,7 @@
 
 namespace punctual {
 
-InsertOutcome Intake::submit(NewWork& work) {
+Intake::Submitted Intake::submit(NewWork& work) {
   Waiting self;
   self.work = &work;
   bool lead_now = false;
@@ -21,7 +21,7 @@ InsertOutcome Intake::submit(NewWork& work) {
   }
   if (lead_now) lead(self);
   if (self.error) std::rethrow_exception(self.error);
-  return std::move(self.outcome);
+  return std::move(self.submitted);
 }
 
 // Commits the batch that holds `self` and hands the lead to the first of those that have arrived meanwhile. A leader is
@@ -57,8 +57,12 @@ void Intake::commit(const std::vector<Waiting*>& batch) {
   items.reserve(batch.size());
   for (Waiting* one : batch) items.push_back(std::move(*one->work));
   try {
-    auto outcomes = retry_transient([&] { return store_.insert(lease_.node(), items); });
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->outcome = std::move(outcomes.at(i));
+    int calls = 0;
+    auto outcomes = retry_transient([&] {
+      ++calls;
+      return store_.insert(lease_.node(), items);
+    });
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->submitted = {std::move(outcomes.at(i)), calls > 1};
   } catch (...) {
     for (Waiting* one : batch) one->error = std::current_exception();
   }

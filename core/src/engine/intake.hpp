@@ -21,14 +21,18 @@ class Intake {
   Intake(WorkStore& store, const Lease& lease, EngineMetrics& metrics)
       : store_(store), lease_(lease), metrics_(metrics) {}
 
+  struct Submitted {
+    InsertOutcome outcome;
+    bool repeated = false;  // its commit was: an earlier one may have stored what this outcome says nothing of
+  };
   // Blocks until the work is durable. Throws what the commit threw.
-  [[nodiscard]] InsertOutcome submit(NewWork& work);
+  [[nodiscard]] Submitted submit(NewWork& work);
 
  private:
   // One waiting caller; lives on its stack.
   struct Waiting {
     NewWork* work = nullptr;
-    InsertOutcome outcome;
+    Submitted submitted;
     std::exception_ptr error;
     bool leads = false;  // woken to lead the next commit, not because its own work is done
     Semaphore wake;

@@ -49,9 +49,9 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
   work.idempotency = idempotency_record(request, now, reply);
 
   const bool claimed = parts_->claim_at_insert(work, now);
-  InsertOutcome outcome;
+  Intake::Submitted submitted;
   try {
-    outcome = parts_->intake.submit(work);
+    submitted = parts_->intake.submit(work);
   } catch (...) {
     if (claimed) {
       parts_->held.abandon({work.execution->id, *work.claim});
@@ -59,8 +59,14 @@ Reply TaskEngine::create_task(const Request& request, NewTask draft, const Rende
     }
     throw;
   }
+  InsertOutcome& outcome = submitted.outcome;
   if (outcome.result != WriteResult::applied) {
-    if (claimed) parts_->held.abandon({work.execution->id, *work.claim});
+    if (claimed) {
+      parts_->held.abandon({work.execution->id, *work.claim});
+      // What is answered as done before may be what an earlier call of this very insert has stored and claimed: one that was
+      // still committing while this one found the key in use.
+      if (submitted.repeated) parts_->keeper.suspect();
+    }
     if (auto earlier = answered_before(outcome)) return *std::move(earlier);
     if (outcome.result == WriteResult::limit_exceeded) {
       refuse_beyond_limit(work.task.spec.schedule_type, request.principal.limits);
