@@ -48,8 +48,6 @@ std::vector<LiveExecution> live_executions(Session& session, std::span<const Tas
   return out;
 }
 
-bool has_live_execution(Session& session, TaskId task) { return !live_executions(session, {&task, 1}).empty(); }
-
 void lock_lines(Session& session, OrganizationId organization, const std::set<std::string>& names) {
   if (names.empty()) return;
   static const std::string sql = R"sql(
@@ -139,20 +137,17 @@ std::optional<LinePlace> take_place(Session& session, OrganizationId organizatio
   return LinePlace{place.get<Time>(0, 0), place.get<std::int64_t>(0, 1)};
 }
 
-bool insert_pending(Session& session, const PlacedExecution& placed, Time now) {
+void insert_pending(Session& session, const PlacedExecution& placed, Time now) {
   static const std::string sql = R"sql(
     insert into executions (id, task_id, organization_id, run_id, scheduled_for, line_at, line_seq, attempt, status, tier,
       holds, by_schedule, queue)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', 'k', false, $9, $10)
-    on conflict do nothing
-    returning true)sql";
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', 'k', false, false, $9)
+    on conflict do nothing)sql";
   const NewExecution& one = placed.execution;
   const auto place = take_place(session, placed.organization_id, placed.queue, one.scheduled_for, now);
-  return !session
-              .run(sql, one.id, placed.task_id, placed.organization_id, one.run_id, one.scheduled_for,
-                   place ? std::optional(place->at) : std::nullopt, place ? std::optional(place->seq) : std::nullopt,
-                   std::int32_t{one.attempt}, placed.by_schedule, placed.queue)
-              .empty();
+  (void)session.run(sql, one.id, placed.task_id, placed.organization_id, one.run_id, one.scheduled_for,
+                    place ? std::optional(place->at) : std::nullopt, place ? std::optional(place->seq) : std::nullopt,
+                    std::int32_t{one.attempt}, placed.queue);
 }
 
 void lower_line(Session& session, OrganizationId organization, const std::optional<std::string>& queue, Time at) {

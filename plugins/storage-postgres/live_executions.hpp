@@ -36,7 +36,6 @@ struct LiveExecution {
 
 // In order of scheduled_for, then id.
 [[nodiscard]] std::vector<LiveExecution> live_executions(Session& session, std::span<const TaskId> tasks);
-[[nodiscard]] bool has_live_execution(Session& session, TaskId task);
 
 // Locks these lines, in the order in which every transaction takes several of them.
 void lock_lines(Session& session, OrganizationId organization, const std::set<std::string>& names);
@@ -57,10 +56,9 @@ struct PlacedExecution {
   TaskId task_id;
   OrganizationId organization_id;
   std::optional<std::string> queue;
-  bool by_schedule = false;
 };
-// False: there is an execution with this id already.
-[[nodiscard]] bool insert_pending(Session& session, const PlacedExecution& placed, Time now);
+// Nothing happens where there is an execution with this id already.
+void insert_pending(Session& session, const PlacedExecution& placed, Time now);
 
 // The place in a line of what comes to it now; locks the line. Nothing without a queue.
 struct LinePlace {

@@ -32,6 +32,8 @@ declare
   v_organization uuid[];
   v_line_organization uuid[];
   v_queue text[];
+  v_first_organization uuid[];
+  v_first_queue text[];
   v_counted boolean[];
   v_finished timestamptz[];
   v_status text[];
@@ -93,6 +95,34 @@ begin
 
   if exists (select from unnest(v_ord) ord where s_retry[ord] is not null or d_at[ord] is not null) then
     perform lock_tasks(v_task);
+    if exists (select from unnest(v_ord) ord where d_at[ord] is not null) then
+      -- A claim that holds a line may want what is cancelled here of it: all lines of the batch first, in their order.
+      select array_agg(touched.organization_id), array_agg(touched.queue)
+      into v_first_organization, v_first_queue
+      from (
+        select *
+        from unnest(v_line_organization, v_queue) as ended (organization_id, queue)
+        union all
+        select ended.organization_id, task.queue
+        from unnest(v_ord, v_task, v_organization) as ended (ord, task_id, organization_id)
+        join lateral (select queue from tasks where tasks.id = ended.task_id limit 1) task on true
+        where s_retry[ended.ord] is not null
+        union all
+        select waits.organization_id, waits.queue
+        from unnest(v_ord, v_task) as ended (ord, task_id)
+        cross join lateral (
+          select organization_id, queue
+          from executions_keep
+          where executions_keep.task_id = ended.task_id
+            and status = 'pending'
+          offset 0) waits -- looked up task by task
+        where d_at[ended.ord] is not null) touched
+      where touched.queue is not null;
+      if v_first_queue is not null then
+        perform lower_lines(v_first_organization, v_first_queue,
+          array_fill('epoch'::timestamptz, array[cardinality(v_first_queue)]));
+      end if;
+    end if;
     for v_disable in
       select ended.task_id, d_at[ended.ord] as at, d_actor[ended.ord] as actor, d_action[ended.ord] as action,
         d_subject[ended.ord] as subject, d_detail[ended.ord] as detail, ended.organization_id, ended.finished, ended.ord
@@ -239,7 +269,7 @@ begin
     on conflict (id) do nothing;
   end if;
 
-  if exists (select from unnest(v_queue) queue where queue is not null) then
+  if v_first_queue is null and exists (select from unnest(v_queue) queue where queue is not null) then
     -- Whatever their next head is, it is to be looked at.
     perform lower_lines(v_line_organization, v_queue,
       array_fill('epoch'::timestamptz, array[cardinality(v_queue)]));

@@ -222,7 +222,7 @@ TaskWriteOutcome add_run(Session& session, const TaskWrite& write, const NewExec
   if (!task) return refused(session, write, WriteResult::not_found);
   if (left == 0u) return refused(session, write, WriteResult::limit_exceeded);
   if (left) (void)take_quota(session, write.organization_id, write.now, 1);
-  (void)insert_pending(session, {execution, task->id, task->organization_id, task->spec.queue, false}, write.now);
+  insert_pending(session, {execution, task->id, task->organization_id, task->spec.queue}, write.now);
   refresh_next_run(session, write.task_id);
   return {};
 }

@@ -459,8 +459,8 @@ class Schedules {
   };
   [[nodiscard]] virtual Due due(Time horizon, std::size_t limit) = 0;
 
-  // One transaction, one answer an item: how many executions were inserted. What monthly_executions of the organisation
-  // leaves no room for is not; the schedule goes on all the same.
+  // One answer an item, each of another task and stored whole or, when this throws, perhaps not at all: how many executions
+  // were inserted. What monthly_executions leaves no room for is not; the schedule goes on all the same.
   [[nodiscard]] virtual std::vector<std::size_t> advance(std::span<const ScheduleStep> steps) = 0;
 };
 
