@@ -43,6 +43,8 @@ declare
   v_disabled bigint[] := '{}';
   v_failing_task uuid[];
   v_failing_since timestamptz[];
+  v_locked boolean := false; -- the tasks, before they are looked at
+  v_waiting uuid[]; -- one-time tasks that have something to come
   v_turned bigint[]; -- ends with which a task has begun to fail or has recovered
   v_turn text[];
   v_turn_since timestamptz[];
@@ -95,6 +97,7 @@ begin
 
   if exists (select from unnest(v_ord) ord where s_retry[ord] is not null or d_at[ord] is not null) then
     perform lock_tasks(v_task);
+    v_locked := true;
     if exists (select from unnest(v_ord) ord where d_at[ord] is not null) then
       -- A claim that holds a line may want what is cancelled here of it: all lines of the batch first, in their order.
       select array_agg(touched.organization_id), array_agg(touched.queue)
@@ -225,12 +228,39 @@ begin
         group by task_id
         order by task_id) runs) folded
     where tasks.id = folded.task_id
-    returning tasks.id, tasks.failing_before
+    returning tasks.id, tasks.failing_before, tasks.schedule_type = 'once' and tasks.next_run_at is not null as waits
   )
-  select array_agg(id), array_agg(failing_before)
-  into v_failing_task, v_failing_since
-  from folded_tasks
-  where failing_before is not null;
+  select array_agg(id) filter (where failing_before is not null),
+    array_agg(failing_before) filter (where failing_before is not null), array_agg(id) filter (where waits)
+  into v_failing_task, v_failing_since, v_waiting
+  from folded_tasks;
+
+  if not v_locked then
+    -- Where the update waited for a change of a task, it has seen the task as it was left, but its runs as they were before.
+    select v_waiting || array_agg(ended.task_id)
+    into v_waiting
+    from (select distinct task_id from unnest(v_task) as task_id) ended
+    cross join lateral (
+      select
+      from executions_keep
+      where executions_keep.task_id = ended.task_id
+        and status = 'pending'
+      limit 1) waits;
+    if v_waiting is not null then
+      update tasks
+      set next_run_at = waits.first
+      from (select distinct task_id from unnest(v_waiting) as task_id) ended
+      cross join lateral (
+        select min(scheduled_for) as first
+        from executions_keep
+        where executions_keep.task_id = ended.task_id
+          and status = 'pending') waits
+      where tasks.id = ended.task_id
+        and tasks.schedule_type = 'once'
+        and tasks.deleted_at is null
+        and tasks.next_run_at is distinct from waits.first;
+    end if;
+  end if;
 
   if v_failing_task is not null or v_status && array['failed', 'timeout', 'missed'] then
     with run as (

@@ -1,4 +1,4 @@
-// The order in which rows are locked (docs/decisions/0007-order-of-locks.md).
+// The order in which rows are locked (docs/decisions/0007-order-of-locks.md), and what a change sees that had to wait.
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
@@ -143,4 +143,43 @@ TEST_CASE_METHOD(LockFixture, "what waits of a task that is disabled is not lock
   CHECK(settling.get() == SettleOutcome::settled);
   CHECK(status(waiting) == ExecutionStatus::cancelled);
   CHECK(claim(at(4s)).empty());
+}
+
+namespace {
+
+// A one-time task whose first run is being sent, while somebody else changes its other runs in a transaction.
+struct ChangedMeanwhile : LockFixture {
+  // Settles the first run while `holder` has made `change`, and commits that when the result waits for it.
+  void settle_beside(const std::string& change) {
+    const Settlement item = settlement(claim_one(at(2s)), ExecutionStatus::success, at(3s));
+    holder.execute("begin; set search_path = punctual; select from tasks where id = '" + stored.task.id.text() +
+                   "' for no key update; " + change);
+    auto settling = std::async(std::launch::async, [&] { return settle(item); });
+    CHECK(somebody_waits());
+    holder.execute("commit");
+    CHECK(settling.get() == SettleOutcome::settled);
+  }
+
+  NewWork stored = once(acme, at(1s));
+  TaskId id = insert(stored);
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(ChangedMeanwhile, "a run that was added while a result waited for its task is its next one") {
+  const std::string of_task = " where task_id = '" + id.text() + "'";
+  settle_beside(
+      "insert into executions (id, task_id, organization_id, run_id, scheduled_for, attempt, status, tier, holds, "
+      "by_schedule) select gen_random_uuid(), task_id, organization_id, run_id, '2026-04-01Z', 1, 'pending', 'k', "
+      "false, "
+      "false from executions" +
+      of_task + "; update tasks set next_run_at = '2026-04-01Z' where id = '" + id.text() + "'");
+  CHECK(observer.value("select next_run_at = '2026-04-01Z' from punctual.tasks") == "t");
+}
+
+TEST_CASE_METHOD(ChangedMeanwhile, "a run that was cancelled while a result waited for its task is not its next one") {
+  const ExecutionId waiting = add_run(id, at(1h));
+  settle_beside("update executions set status = 'cancelled', finished_at = now() where id = '" + waiting.text() +
+                "'; update tasks set next_run_at = null where id = '" + id.text() + "'");
+  CHECK_FALSE(task(id).next_run_at);
 }
