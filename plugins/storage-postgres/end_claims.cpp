@@ -15,6 +15,12 @@ create or replace function id_floor(at timestamptz) returns uuid
 language sql immutable parallel safe
 return (lpad(to_hex(floor(extract(epoch from at at time zone 'UTC') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 
+-- Where a row lies after something of it has happened: in the leaf of its id no longer than for the width of a leaf. Stable, as
+-- what it calls is, or else it would not be expanded.
+create or replace function tier_after(tier "char", id uuid, at timestamptz) returns "char"
+language sql stable parallel safe
+return case when tier = 'w' and id < id_floor(at - interval '7 days') then 'k' else tier end;
+
 -- Lines that may go on, each with the earliest instant.
 create or replace function lower_lines(l_organization uuid[], l_name text[], l_at timestamptz[]) returns void
 language sql
@@ -63,6 +69,7 @@ as $function$
       else 'cancelled'
     end,
     last_execution_at = greatest(tasks.last_execution_at, folded.at),
+    tier = tier_after(tasks.tier, tasks.id, folded.at),
     next_run_at = case
       when tasks.schedule_type = 'cron' then tasks.next_run_at
       when tasks.deleted_at is null then (

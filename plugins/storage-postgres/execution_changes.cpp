@@ -68,12 +68,13 @@ begin
     and named.run = any (v_id);
 
   update tasks
-  set next_run_at = (
-    select min(waits.scheduled_for)
-    from executions_keep waits
-    where waits.task_id = tasks.id
-      and waits.status = 'pending')
+  set next_run_at = waits.first, tier = tier_after(tasks.tier, tasks.id, waits.first)
   from (select distinct id from unnest(r_task) as id) named
+  cross join lateral (
+    select min(scheduled_for) as first
+    from executions_keep
+    where executions_keep.task_id = named.id
+      and status = 'pending') waits
   where tasks.id = named.id
     and tasks.schedule_type = 'once';
   return cardinality(v_id);

@@ -150,7 +150,7 @@ begin
       queue, cron, timezone, misfire, overlap, method, name, url, callback, on_failure, on_recovery, codes, pattern,
       headers, body,
       case
-        when type = 'once' and id >= v_lower and id < v_upper and due < inserted_at + interval '7 days' then 'w'
+        when type = 'once' and id >= v_lower and id < v_upper and id >= id_floor(due - interval '7 days') then 'w'
         else 'k'
       end::"char"
     from input

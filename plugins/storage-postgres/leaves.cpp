@@ -6,13 +6,7 @@ namespace punctual::postgres {
 namespace {
 
 constexpr std::int64_t upkeep_lock = 0x70756e6375;
-constexpr std::size_t survivors_a_step = 1000;
-
-struct Leaf {
-  Time since;
-  Time until;
-  std::string suffix;
-};
+constexpr std::size_t rows_a_step = 1000;
 
 // Weeks begin on Monday, 00:00 UTC.
 Time week_of(Time at) {
@@ -56,6 +50,9 @@ bool alone(Session& session) {
 
 void wait_briefly(Session& session) { session.script("set local lock_timeout = '250ms'"); }
 
+// With what is known now: a plan that was made while a leaf was empty would walk all of it.
+void plan_anew(Session& session) { session.script("set local plan_cache_mode = force_custom_plan"); }
+
 std::string quoted_floor(Session& session, Time at) {
   static const std::string sql = "select id_floor($1)::text";
   return "'" + session.run(sql, at).get<std::string>(0, 0) + "'";
@@ -89,69 +86,47 @@ std::vector<Leaf> missing_leaves(const std::vector<Leaf>& there, Time now) {
   return missing;
 }
 
-// What of the leaf must stay: whatever is still to run and what ended within the time it is to be kept for.
-const std::string moved_tasks = R"sql(
-    update tasks
-    set tier = 'k'
-    where tier = 'w'
-      and id = any (array(
-        select id
-        from tasks
-        where tier = 'w'
-          and id >= id_floor($1)
-          and id < id_floor($2)
-          and (coalesce(deleted_at, last_execution_at, updated_at) >= $3
-            or (deleted_at is null
-              and exists (
-                select
-                from executions
-                where executions.task_id = tasks.id
-                  and executions.finished_at is null)))
-        limit $4))
-    returning true)sql";
-
-const std::string moved_executions = R"sql(
-    update executions
-    set tier = 'k'
-    where tier = 'w'
-      and id = any (array(
-        select id
-        from executions
-        where tier = 'w'
-          and id >= id_floor($1)
-          and id < id_floor($2)
-          and (finished_at is null or finished_at >= $3)
-        limit $4))
-    returning true)sql";
-
-std::size_t move_survivors(Session& session, const Leaf& leaf, Time cutoff, std::size_t limit) {
-  return session.run(moved_tasks, leaf.since, leaf.until, cutoff, limit).size() +
-         session.run(moved_executions, leaf.since, leaf.until, cutoff, limit).size();
+// `step(Session&)` in a transaction that nobody waits for for long. nullopt: another instance is at it.
+template <class Step>
+auto take_step(SessionPool& pool, Step step) {
+  return pool.write([&](Session& session) -> std::optional<decltype(step(session))> {
+    if (!alone(session)) return std::nullopt;
+    wait_briefly(session);
+    return step(session);
+  });
 }
 
-// Most survivors go before anything is locked, so that the lock is held for a moment.
-void drop_leaf(SessionPool& pool, const Leaf& leaf, Time cutoff) {
-  while (pool.write([&](Session& session) { return move_survivors(session, leaf, cutoff, survivors_a_step); }) > 0) {
+// False: another instance is at it.
+bool keep_live(SessionPool& pool, const Leaf& leaf) {
+  for (std::size_t moved = 1; moved > 0;) {
+    const auto step = take_step(pool, [&](Session& session) { return keep_running(session, leaf, rows_a_step); });
+    if (!step) return false;
+    moved = *step;
   }
-  const bool detached = pool.write([&](Session& session) {
-    if (!alone(session)) return false;
+  // They lie in keep now, and so does all else that is live: its tasks are found there.
+  for (std::optional<TaskId> last = TaskId{}; last;) {
+    const auto step = take_step(pool, [&](Session& session) { return keep_tasks(session, leaf, *last, rows_a_step); });
+    if (!step) return false;
+    last = *step;
+  }
+  return true;
+}
+
+// False: another instance is at it or has done it.
+bool drop_leaf(SessionPool& pool, const Leaf& leaf) {
+  if (!keep_live(pool, leaf)) return false;
+  const auto detached = take_step(pool, [&](Session& session) {
     static const std::string still = "select from leaves where suffix = $1";
     if (session.run(still, leaf.suffix).empty()) return false;
-    wait_briefly(session);
-    session.script("lock table tasks_" + leaf.suffix + ", executions_" + leaf.suffix + " in access exclusive mode");
-    (void)move_survivors(session, leaf, cutoff, std::numeric_limits<std::int32_t>::max());
-    for (const std::string_view parent : {"tasks", "executions"}) {
-      session.script(joined({"alter table ", parent, "_weeks detach partition ", parent, "_", leaf.suffix}));
-    }
-    static const std::string forget = "delete from leaves where suffix = $1";
-    (void)session.run(forget, leaf.suffix);
+    detach_leaf(session, leaf);
     return true;
   });
-  if (!detached) return;
+  if (!detached.value_or(false)) return false;
   (void)pool.write([&](Session& session) {
     session.script("drop table tasks_" + leaf.suffix + ", executions_" + leaf.suffix);
     return true;
   });
+  return true;
 }
 
 // That of the organisation that keeps what has ended for the longest.
@@ -166,38 +141,104 @@ void note(UpkeepReport& report, std::size_t count, const std::string& what) {
   if (count > 0) report.done.push_back("deleted " + std::to_string(count) + " " + what);
 }
 
+// Calls `part`; what it throws is deferred, and other parts go on.
+template <class Part>
+bool attempt(UpkeepReport& report, const std::string& failed, Part part) {
+  try {
+    part();
+    return true;
+  } catch (const std::exception& problem) {
+    report.deferred.push_back(failed + ": " + problem.what());
+    return false;
+  }
+}
+
 }  // namespace
+
+std::size_t keep_running(Session& session, const Leaf& leaf, std::size_t limit) {
+  static const std::string sql = R"sql(
+    with running as materialized (
+      select id, task_id
+      from executions
+      where tier = 'w'
+        and status = 'running'
+        and node_id is not null
+    )
+    update executions
+    set tier = 'k'
+    where tier = 'w'
+      and claim_token is not null
+      and id = any (array(
+        select id
+        from running
+        where (id >= id_floor($1) and id < id_floor($2))
+          or (task_id >= id_floor($1) and task_id < id_floor($2))
+        limit $3)))sql";
+  plan_anew(session);
+  return session.run(sql, leaf.since, leaf.until, limit).changed();
+}
+
+std::optional<TaskId> keep_tasks(Session& session, const Leaf& leaf, TaskId after, std::size_t limit) {
+  static const std::string live = R"sql(
+    select task_id
+    from executions_keep
+    where status in ('pending', 'running')
+      and task_id > greatest($1, id_floor($2))
+      and task_id < id_floor($3)
+    order by task_id
+    limit $4)sql";
+  static const std::string move = R"sql(
+    update tasks
+    set tier = 'k'
+    where tier = 'w'
+      and id >= id_floor($1)
+      and id < id_floor($2)
+      and id = any ($3))sql";
+  plan_anew(session);
+  const Rows rows = session.run(live, after, leaf.since, leaf.until, limit);
+  if (rows.empty()) return std::nullopt;
+  std::vector<TaskId> tasks;
+  for (std::size_t at = 0; at < rows.size(); ++at) tasks.push_back(rows.get<TaskId>(at, 0));
+  Parameters parameters(leaf.since, leaf.until);
+  parameters.add_each(tasks, [](TaskId task) { return task; });
+  (void)session.run(move, parameters);
+  return tasks.back();
+}
+
+void detach_leaf(Session& session, const Leaf& leaf) {
+  session.script("lock table tasks_" + leaf.suffix + ", executions_" + leaf.suffix + " in access exclusive mode");
+  for (const std::string_view parent : {"tasks", "executions"}) {
+    session.script(joined({"alter table ", parent, "_weeks detach partition ", parent, "_", leaf.suffix}));
+  }
+  static const std::string forget = "delete from leaves where suffix = $1";
+  (void)session.run(forget, leaf.suffix);
+}
 
 UpkeepReport tend_leaves(SessionPool& pool, const Upkeep& upkeep) {
   UpkeepReport report;
   const auto there = pool.read([](Session& session) { return leaves(session); });
   if (!missing_leaves(there, upkeep.now).empty()) {
-    try {
-      (void)pool.write([&](Session& session) {
-        if (!alone(session)) return false;
-        wait_briefly(session);
+    std::vector<std::string> made;
+    const bool committed = attempt(report, "no new leaf could be made", [&] {
+      (void)take_step(pool, [&](Session& session) {
+        made.clear();
         for (const Leaf& leaf : missing_leaves(leaves(session), upkeep.now)) {
           make_leaf(session, leaf);
-          report.done.push_back("made the leaf " + leaf.suffix);
+          made.push_back("made the leaf " + leaf.suffix);
         }
         return true;
       });
-    } catch (const Collision& problem) {
-      report.done.clear();
-      report.deferred.push_back(std::string("no new leaf could be made: ") + problem.what());
-    }
+    });
+    if (committed) report.done = std::move(made);
   }
   const Time cutoff = upkeep.now - longest_retention(pool, upkeep);
   for (const Leaf& leaf : there) {
     // An execution may end up to a leaf's width after its id and still lie in the leaf of its id.
     if (leaf.until + leaf_width >= cutoff) break;
-    try {
-      drop_leaf(pool, leaf, cutoff);
-      report.done.push_back("dropped the leaf " + leaf.suffix);
-    } catch (const Collision& problem) {
-      report.deferred.push_back("the leaf " + leaf.suffix + " could not be dropped: " + problem.what());
-      break;
-    }
+    const bool went_on = attempt(report, "the leaf " + leaf.suffix + " could not be dropped", [&] {
+      if (drop_leaf(pool, leaf)) report.done.push_back("dropped the leaf " + leaf.suffix);
+    });
+    if (!went_on) break;
   }
   return report;
 }

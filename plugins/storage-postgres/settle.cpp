@@ -27,6 +27,7 @@ as $function$
 declare
   v_lower uuid;
   v_upper uuid;
+  v_late uuid; -- nothing from here on is touched late (tier_after), so that few have to be compared one by one
   v_ord bigint[];
   v_task uuid[];
   v_organization uuid[];
@@ -52,6 +53,7 @@ begin
   perform pg_advisory_xact_lock_shared(hashtextextended('caps', 3));
   v_lower := (select lower from leaves order by lower limit 1);
   v_upper := (select upper from leaves order by lower desc limit 1);
+  v_late := id_floor((select max(finished) from unnest(s_finished) finished) - interval '7 days');
   with input as materialized (
     select *
     from unnest(s_id, s_token, s_status, s_started, s_finished, s_code, s_duration, s_error, s_headers, s_response,
@@ -66,8 +68,8 @@ begin
       duration_ms = input.duration, error_message = input.error, response_headers = input.headers, response_body = input.response,
       request_method = input.method, request_url = input.url,
       tier = case
-        when tier = 'k' and executions.id >= v_lower and executions.id < v_upper
-          and executions.id >= id_floor(input.finished - interval '7 days') then 'w'
+        when executions.id < v_late then tier_after(tier, executions.id, input.finished)
+        when executions.id >= v_lower and executions.id < v_upper then 'w'
         else tier
       end
     from input
@@ -201,6 +203,7 @@ begin
         else folded.status::execution_status
       end,
       last_execution_at = greatest(tasks.last_execution_at, folded.finished),
+      tier = case when tasks.id < v_late then tier_after(tasks.tier, tasks.id, folded.finished) else tasks.tier end,
       failing_before = tasks.failing_since,
       failing_since = case
         when folded.failed is null then tasks.failing_since

@@ -112,7 +112,8 @@ void write_task(Session& session, const Task& task, const std::optional<Time>& n
       timezone = $8, scheduled_at = $9, misfire = $10, overlap = $11, timeout_ms = $12, retry_attempts = $13,
       retry_delay_s = $14, retry_max_delay_s = $15, expires_in_s = $16, notify_on_failure = $17,
       notify_on_recovery = $18, method = $19, name = $20, url = $21, callback_url = $22, on_failure_url = $23,
-      on_recovery_url = $24, expected_status_codes = $25, expected_body_pattern = $26, headers = $27, body = $28
+      on_recovery_url = $24, expected_status_codes = $25, expected_body_pattern = $26, headers = $27, body = $28,
+      tier = tier_after(tier, id, $2)
     where id = $1)sql";
   const TaskSpec& spec = task.spec;
   const std::string headers = header_lines(spec.headers);
@@ -127,7 +128,7 @@ void write_task(Session& session, const Task& task, const std::optional<Time>& n
 void delete_tasks(Session& session, std::span<const TaskId> tasks, Time now) {
   static const std::string sql = R"sql(
     update tasks
-    set deleted_at = $2, updated_at = $2, next_run_at = null
+    set deleted_at = $2, updated_at = $2, next_run_at = null, tier = tier_after(tier, tasks.id, $2)
     from unnest($1::uuid[]) as named (id)
     where tasks.id = named.id)sql";
   Parameters parameters;
