@@ -121,12 +121,32 @@ bool drop_leaf(SessionPool& pool, const Leaf& leaf) {
     detach_leaf(session, leaf);
     return true;
   });
-  if (!detached.value_or(false)) return false;
-  (void)pool.write([&](Session& session) {
-    session.script("drop table tasks_" + leaf.suffix + ", executions_" + leaf.suffix);
+  return detached.value_or(false);
+}
+
+// Tables that were leaves: those of a server that ended before it could drop them too.
+std::vector<std::string> detached_tables(Session& session) {
+  static const std::string sql = R"sql(
+    select relname::text
+    from pg_class
+    where relnamespace = current_schema()::regnamespace
+      and relkind = 'r'
+      and not relispartition
+      and relname ~ '^(tasks|executions)_w[0-9]{8}$'
+      and not exists (select from leaves where suffix = split_part(relname, '_', 2))
+    order by relname)sql";
+  const Rows rows = session.run(sql);
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < rows.size(); ++at) out.push_back(rows.get<std::string>(at, 0));
+  return out;
+}
+
+void drop_detached(SessionPool& pool) {
+  if (pool.read(detached_tables).empty()) return;
+  (void)take_step(pool, [](Session& session) {
+    for (const std::string& table : detached_tables(session)) session.script("drop table " + table);
     return true;
   });
-  return true;
 }
 
 // That of the organisation that keeps what has ended for the longest.
@@ -240,6 +260,7 @@ UpkeepReport tend_leaves(SessionPool& pool, const Upkeep& upkeep) {
     });
     if (!went_on) break;
   }
+  (void)attempt(report, "what was a leaf could not be dropped", [&] { drop_detached(pool); });
   return report;
 }
 

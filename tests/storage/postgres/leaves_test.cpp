@@ -105,6 +105,25 @@ TEST_CASE_METHOD(LeavesFixture,
   CHECK_FALSE(tasks().find(acme, old));
 }
 
+TEST_CASE_METHOD(LeavesFixture, "what a server left of a leaf that it had detached is dropped") {
+  auto database = site.database().postgres()->connect();
+  const auto first = database.value("select suffix from punctual.leaves order by lower limit 1");
+  const auto tables_left = [&] {
+    return database.value("select count(*) from pg_class where relname in ('tasks_" + first + "', 'executions_" +
+                          first + "')");
+  };
+  const auto cut = [&](const std::string& table) {
+    database.execute("alter table punctual." + table + "_weeks detach partition punctual." + table + "_" + first);
+  };
+  cut("tasks");
+  (void)keep_up(at(0s));
+  CHECK(tables_left() == "2");  // somebody else's doing: the leaf is still listed
+  cut("executions");
+  database.execute("delete from punctual.leaves where suffix = '" + first + "'");
+  (void)keep_up(at(0s));
+  CHECK(tables_left() == "0");
+}
+
 TEST_CASE_METHOD(LeavesFixture, "when a leaf cannot be dropped, what is too old in keep goes all the same") {
   insert(once(acme, at(20 * day)));
   const Claimed late = claim_one(at(20 * day));
