@@ -9,6 +9,8 @@ namespace punctual::postgres {
 // - Of an idempotency key only the first use is stored; the others are told what that one answered.
 // - What is beyond a limit of its organisation is refused, with the place that its key had taken.
 // - A claim counts only while the lease holds, of work without a queue, in an organisation without a cap.
+// A row of a key, a line or a limit may be held by a server that stands still in the middle of a transaction. Whoever stores is not
+// alone in its batch, so it is not waited for for long.
 // Rows are returned for what did not go as wished: (item, result, status, body, claimed).
 const std::string insert_work_function = R"sql(
 create or replace function insert_work(
@@ -23,6 +25,7 @@ create or replace function insert_work(
   k_key bytea[], k_request bytea[], k_at timestamptz[], k_status integer[], k_body text[])
 returns table (item bigint, result text, status integer, body text, claimed boolean)
 language plpgsql
+set lock_timeout = '2s'
 as $function$
 #variable_conflict use_column
 declare

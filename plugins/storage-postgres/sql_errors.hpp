@@ -29,6 +29,12 @@ class Collision : public Unavailable {
   explicit Collision(const std::string& what) : Unavailable(what) {}
 };
 
+// A Collision that lasted for as long as lock_timeout: somebody holds a lock and does not let go of it.
+class LockHeld : public Collision {
+ public:
+  using Collision::Collision;
+};
+
 [[noreturn]] void throw_sql_error(std::string_view state, const std::string& text);
 
 }  // namespace punctual::postgres

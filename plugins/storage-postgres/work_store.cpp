@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "audit_log.hpp"
 #include "hot_path.hpp"
@@ -16,6 +18,16 @@ Histogram& call_seconds(Metrics& metrics, const char* name) {
                            call_bounds, {{"call", name}});
 }
 
+// A row is held by a server that stands still. Not to be tried again at once, as a Collision is.
+class RowHeld : public Unavailable {
+ public:
+  using Unavailable::Unavailable;
+};
+
+// How often what is stored singly waits for held rows: of one organisation, and in all.
+constexpr std::size_t waits_an_organization = 2;
+constexpr std::size_t waits_a_batch = 6;
+
 // With what of it is to be in the audit log: a transaction instead of a single statement.
 std::vector<InsertOutcome> insert_logged(Session& session, NodeId node, std::span<const NewWork> batch) {
   if (std::none_of(batch.begin(), batch.end(), [](const NewWork& work) { return work.audit.has_value(); })) {
@@ -28,6 +40,14 @@ std::vector<InsertOutcome> insert_logged(Session& session, NodeId node, std::spa
   return outcomes;
 }
 
+std::vector<InsertOutcome> insert_unheld(Session& session, NodeId node, std::span<const NewWork> batch) {
+  try {
+    return insert_logged(session, node, batch);
+  } catch (const LockHeld& problem) {
+    throw RowHeld(problem.what());
+  }
+}
+
 }  // namespace
 
 PostgresWorkStore::PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, ClaimFloor& message_floor, Metrics& metrics)
@@ -38,7 +58,7 @@ PostgresWorkStore::PostgresWorkStore(SessionPool& pool, ClaimFloor& floor, Claim
       claim_seconds_(call_seconds(metrics, "claim")),
       settle_seconds_(call_seconds(metrics, "settle")),
       rerun_singly_(metrics.counter("punctual_postgres_batches_rerun_total",
-                                    "Batches that were run row by row because one row was refused")) {}
+                                    "Batches that were run row by row because one row was refused or held")) {}
 
 template <class Call>
 auto PostgresWorkStore::call(Histogram& histogram, Call&& work) {
@@ -56,11 +76,13 @@ std::vector<InsertOutcome> PostgresWorkStore::insert(NodeId node, std::span<cons
   if (batch.empty()) return {};
   std::vector<InsertOutcome> outcomes;
   try {
-    outcomes = call(insert_seconds_, [&](Session& session) { return insert_logged(session, node, batch); });
+    outcomes = call(insert_seconds_, [&](Session& session) { return insert_unheld(session, node, batch); });
   } catch (const RowRefused&) {
-    rerun_singly_.add();
     // One by one, a single one too: what refused it may have been an earlier call of its own that has committed meanwhile.
-    for (const NewWork& one : batch) outcomes.push_back(insert_alone(node, one));
+    outcomes = insert_singly(node, batch);
+  } catch (const RowHeld&) {
+    if (batch.size() == 1) return {{WriteResult::held_elsewhere, std::nullopt, false}};
+    outcomes = insert_singly(node, batch);
   }
   for (const NewWork& work : batch) {
     if (work.execution) floor_.lower(work.execution->scheduled_for);
@@ -68,11 +90,34 @@ std::vector<InsertOutcome> PostgresWorkStore::insert(NodeId node, std::span<cons
   return outcomes;
 }
 
+std::vector<InsertOutcome> PostgresWorkStore::insert_singly(NodeId node, std::span<const NewWork> batch) {
+  rerun_singly_.add();
+  std::vector<InsertOutcome> outcomes;
+  std::set<std::pair<OrganizationId, std::string>> held_lines;
+  std::map<OrganizationId, std::size_t> waits;
+  std::size_t all_waits = 0;
+  for (const NewWork& one : batch) {
+    const OrganizationId organization = one.task.organization_id;
+    const auto& queue = one.task.spec.queue;
+    const bool hopeless = (queue && held_lines.contains({organization, *queue})) || all_waits == waits_a_batch ||
+                          waits[organization] == waits_an_organization;
+    outcomes.push_back(hopeless ? InsertOutcome{WriteResult::held_elsewhere, std::nullopt, false}
+                                : insert_alone(node, one));
+    if (hopeless || outcomes.back().result != WriteResult::held_elsewhere) continue;
+    if (queue) held_lines.emplace(organization, *queue);
+    ++waits[organization];
+    ++all_waits;
+  }
+  return outcomes;
+}
+
 InsertOutcome PostgresWorkStore::insert_alone(NodeId node, const NewWork& work) {
   try {
-    return call(insert_seconds_, [&](Session& session) { return insert_logged(session, node, {&work, 1}); }).front();
+    return call(insert_seconds_, [&](Session& session) { return insert_unheld(session, node, {&work, 1}); }).front();
   } catch (const RowRefused&) {
     return {WriteResult::conflict, std::nullopt, false};
+  } catch (const RowHeld&) {
+    return {WriteResult::held_elsewhere, std::nullopt, false};
   }
 }
 

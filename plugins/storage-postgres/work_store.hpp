@@ -2,6 +2,8 @@
 #pragma once
 
 #include <mutex>
+#include <span>
+#include <vector>
 
 #include "claim_floor.hpp"
 #include "punctual/storage.hpp"
@@ -25,8 +27,9 @@ class PostgresWorkStore final : public WorkStore {
   template <class Call>
   auto call(Histogram& seconds, Call&& call);
 
-  // conflict, where the row is refused.
+  // conflict, where the row is refused; held_elsewhere, where one that it needs is.
   [[nodiscard]] InsertOutcome insert_alone(NodeId node, const NewWork& work);
+  [[nodiscard]] std::vector<InsertOutcome> insert_singly(NodeId node, std::span<const NewWork> batch);
 
   SessionPool& pool_;
   ClaimFloor& floor_;

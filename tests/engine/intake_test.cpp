@@ -20,8 +20,15 @@ class CountingStore final : public WorkStore {
     if (failures-- > 0) throw Unavailable("busy");
     if (commit == 1) first_may_end.acquire();
     auto guard = stored.lock();
-    for (const auto& work : batch) guard->push_back(work.task.spec.name);
-    return std::vector<InsertOutcome>(batch.size());
+    std::vector<InsertOutcome> outcomes(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (batch[i].task.spec.name == held) {
+        outcomes[i].result = WriteResult::held_elsewhere;
+      } else {
+        guard->push_back(batch[i].task.spec.name);
+      }
+    }
+    return outcomes;
   }
   ClaimResult claim(const ClaimRequest&) override { return {}; }
   std::vector<SettleOutcome> settle(std::span<const Settlement>) override { return {}; }
@@ -30,6 +37,7 @@ class CountingStore final : public WorkStore {
 
   std::atomic<int> commits{0};
   std::atomic<int> failures{0};
+  std::string held;
   std::counting_semaphore<> first_may_end{0};
   Guarded<std::vector<std::string>> stored;
 };
@@ -106,4 +114,24 @@ TEST_CASE_METHOD(Fixture, "every caller of a commit that fails for good is told"
   const auto submitted = intake.submit(work);
   CHECK(submitted.outcome.result == WriteResult::applied);
   CHECK_FALSE(submitted.repeated);
+}
+
+TEST_CASE_METHOD(Fixture, "what cannot be stored because another server holds what it needs fails alone") {
+  store.held = "held";
+  std::atomic<int> refused{0};
+  std::vector<std::thread> callers;
+  for (const char* name : {"first", "held", "free"}) {
+    callers.emplace_back([&, name] {
+      auto work = named(name);
+      try {
+        (void)intake.submit(work);
+      } catch (const Unavailable&) {
+        refused += work.task.spec.name == "held" ? 1 : 100;
+      }
+    });
+  }
+  store.first_may_end.release();
+  for (auto& caller : callers) caller.join();
+  CHECK(refused == 1);
+  CHECK(store.stored.lock()->size() == 2);
 }

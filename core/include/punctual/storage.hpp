@@ -52,7 +52,7 @@ enum class WriteResult : std::uint8_t {
   stale,       // the thing has changed since it was read; nothing was written
   not_found,   // the thing is not there; nothing was written
   conflict,    // its state does not allow it; nothing was written
-  held_elsewhere,  // another server has claimed it and has not said whether it is being sent; nothing was written
+  held_elsewhere,  // another server has claimed it, or what it needs, and keeps silent about it; nothing was written
   limit_exceeded,  // it would go beyond a limit of its organisation; nothing was written
 };
 
@@ -76,9 +76,9 @@ struct NewWork {
 };
 
 struct InsertOutcome {
-  // applied, replayed, key_reused; conflict: the item cannot be stored (unknown organisation, execution id in use); or
-  // limit_exceeded: by an execution monthly_executions, by a cron task max_tasks. Items of a batch that do not all fit are
-  // taken in their order.
+  // applied, replayed, key_reused; conflict: the item cannot be stored (unknown organisation, execution id in use);
+  // held_elsewhere: a server holds a key, line or limit that it needs, and it may be sent again; or limit_exceeded: by an
+  // execution monthly_executions, by a cron task max_tasks. Items of a batch that do not all fit are taken in their order.
   WriteResult result = WriteResult::applied;
   std::optional<StoredReply> replay;
   bool claimed = false;  // applied, and stored as claimed with this token, also when an earlier call stored it

@@ -3,8 +3,16 @@
 #include <iterator>
 
 #include "engine/transient.hpp"
+#include "punctual/errors.hpp"
 
 namespace punctual {
+namespace {
+
+Unavailable held() {
+  return Unavailable("another server holds what this is to be stored with, and does not let go of it");
+}
+
+}  // namespace
 
 Intake::Submitted Intake::submit(NewWork& work) {
   Waiting self;
@@ -62,7 +70,11 @@ void Intake::commit(const std::vector<Waiting*>& batch) {
       ++calls;
       return store_.insert(lease_.node(), items);
     });
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->submitted = {std::move(outcomes.at(i)), calls > 1};
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      batch[i]->submitted = {std::move(outcomes.at(i)), calls > 1};
+      if (batch[i]->submitted.outcome.result != WriteResult::held_elsewhere) continue;
+      batch[i]->error = std::make_exception_ptr(held());
+    }
   } catch (...) {
     for (Waiting* one : batch) one->error = std::current_exception();
   }

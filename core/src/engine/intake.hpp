@@ -25,7 +25,8 @@ class Intake {
     InsertOutcome outcome;
     bool repeated = false;  // its commit was: an earlier one may have stored what this outcome says nothing of
   };
-  // Blocks until the work is durable. Throws what the commit threw.
+  // Blocks until the work is durable. Throws what the commit threw, or Unavailable when this one could not be stored with the
+  // others because another server holds what it needs.
   [[nodiscard]] Submitted submit(NewWork& work);
 
  private:

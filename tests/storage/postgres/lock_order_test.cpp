@@ -183,3 +183,24 @@ TEST_CASE_METHOD(ChangedMeanwhile, "a run that was cancelled while a result wait
                 "'; update tasks set next_run_at = null where id = '" + id.text() + "'");
   CHECK_FALSE(task(id).next_run_at);
 }
+
+TEST_CASE_METHOD(LockFixture,
+                 "what needs a row that a server at a standstill holds fails alone, and is stored when it lets go") {
+  insert(once(acme, at(1s), "held"));
+  holder.execute("begin; select from punctual.queues for update");
+  const std::vector<NewWork> batch{once(acme, at(1s), "held"), once(acme, at(1s)), once(acme, at(1s), "held"),
+                                   once(other, at(1s), "free")};
+  const auto results = [&] {
+    std::vector<WriteResult> out;
+    for (const InsertOutcome& one : work().insert(node, batch)) out.push_back(one.result);
+    return out;
+  };
+  const auto applied = WriteResult::applied;
+  const auto held = WriteResult::held_elsewhere;
+  CHECK(results() == std::vector{held, applied, held, applied});
+  CHECK(work().insert(node, {batch.data(), 1}).front().result == held);
+  CHECK_FALSE(tasks().find(acme, batch[0].task.id));
+  holder.execute("commit");
+  CHECK(results() == std::vector{applied, applied, applied, applied});
+  CHECK(observer.value("select count(*) from punctual.executions") == "5");
+}
