@@ -210,6 +210,26 @@ TEST_CASE("notifier threads: a plugin that hangs whatever it is told is left alo
   CHECK(test.told(Threads::channel(2, {}), "free").kind == Kind::delivered);
 }
 
+TEST_CASE("notifier threads: an instance that does not let itself be ended takes its thread, not those of others",
+          "[notifier]") {
+  Threads test({1, milliseconds{300}});
+  // More than are kept: the first is ended.
+  constexpr int channels = 257;
+  for (int i = 0; i < channels; ++i) {
+    auto channel = Threads::channel(static_cast<std::uint8_t>(i),
+                                    {{"scripted.behaviour", "destroy-block"}, {"scripted.until", test.flag()}});
+    channel.id.value.bytes[14] = static_cast<std::uint8_t>(i / 256);
+    CHECK(test.told(channel, std::to_string(i)).kind == Kind::delivered);
+  }
+  wait_until([&] { return test.threads.hanging() == 1; });
+  auto other = Threads::channel(0, {});
+  other.id.value.bytes[14] = 9;
+  CHECK(test.told(other, "after").kind == Kind::delivered);
+  std::ofstream(test.flag()).put('x');
+  CHECK(test.threads.drain(long_enough));
+  CHECK_THAT(test.logged.written.str(), Catch::Contains("its destroy did not return within 300 ms; 1 of its threads"));
+}
+
 TEST_CASE("notifier threads: a plugin that ends its thread gets another one", "[notifier]") {
   Threads test;
   std::uint8_t channels = 0;

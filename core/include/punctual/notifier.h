@@ -14,8 +14,11 @@
  *   or ends its thread never delays a task, nor another plugin.
  *
  * DEADLINE
- *   create and notify must return within notify.timeout of the server (30 s unless set). After that the event counts as
- *   PUNCTUAL_RETRY_LATER and is told again by a new instance; the old one is destroyed when its call returns.
+ *   create and notify together must return within notify.timeout of the server (30 s unless set). After that the event counts
+ *   as PUNCTUAL_RETRY_LATER and is told again by a new instance; the old one is destroyed when its call returns. destroy has as
+ *   long. Whatever takes longer keeps its thread and costs the plugin one of those that it has; when too many are gone it is
+ *   told nothing more until some return. At the end of the server, what has not returned by then is left to itself, and
+ *   instances for which there is no time are not destroyed.
  *
  * DELIVERY
  *   An event is stored together with what it tells of, and told at least once, with the same `id`, until notify answers

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "host/channel_settings.hpp"
@@ -46,12 +47,15 @@ struct Instance {
   SteadyTime last_used;
 };
 
+// What a thread does next: a call, or ending an instance.
+using Work = std::variant<Call, std::unique_ptr<NotifierInstance>>;
+
 }  // namespace
 
 struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
-  // A call that a thread has begun.
+  // A call that a thread has begun, or the end of an instance.
   struct Running {
-    NotifierCompletion completion;  // empty once it was reported
+    NotifierCompletion completion;  // empty once it was reported, and for the end of an instance
     SteadyTime begun;
     SteadyTime deadline;
     bool overdue = false;
@@ -72,9 +76,10 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   std::map<ThreadNumber, std::thread> threads;
   std::vector<ThreadNumber> ended;  // of these, to be joined
   std::map<ChannelId, Instance> instances;
+  std::deque<std::unique_ptr<NotifierInstance>> unwanted;  // to be ended
   std::thread watch;
   ThreadNumber last_number = 0;
-  std::set<ThreadNumber> resting;  // threads that are not in a call
+  std::set<ThreadNumber> resting;  // threads that are not in the plugin
   bool stopping = false;
   bool drained = false;
 
@@ -100,7 +105,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   }
 
   void start_threads() {
-    while (!drained && resting.size() < waiting.size() && alive() - overdue() < allowed()) {
+    while (!drained && resting.size() < waiting.size() + unwanted.size() && alive() - overdue() < allowed()) {
       const ThreadNumber number = ++last_number;
       // It begins by waiting for the mutex.
       threads.emplace(number, std::thread([self = shared_from_this(), number] { self->run(number); }));
@@ -109,6 +114,47 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
     if (!watch.joinable() && !drained) {
       watch = std::thread([self = shared_from_this()] { self->watch_deadlines(); });
     }
+  }
+
+  void begin(ThreadNumber number, NotifierCompletion completion) {
+    resting.erase(number);
+    const auto now = std::chrono::steady_clock::now();
+    running[number] = {std::move(completion), now, now + limits.timeout, false};
+    watching.notify_all();
+  }
+  void rest(ThreadNumber number) {
+    running.erase(number);
+    resting.insert(number);
+  }
+
+  // An instance that is told nothing more; a thread will end it.
+  void put_aside(std::unique_ptr<NotifierInstance> instance) {
+    if (!instance) return;
+    unwanted.push_back(std::move(instance));
+    work.notify_one();
+  }
+
+  void put_aside_unused_since(SteadyTime before) {
+    for (auto at = instances.begin(); at != instances.end();) {
+      if (at->second.last_used < before) {
+        put_aside(std::move(at->second.notifier));
+        at = instances.erase(at);
+      } else {
+        ++at;
+      }
+    }
+  }
+
+  void keep(const Channel& channel, std::unique_ptr<NotifierInstance> instance) {
+    Instance& kept = instances[channel.id];
+    put_aside(std::move(kept.notifier));
+    kept = {channel.updated_at, std::move(instance), std::chrono::steady_clock::now()};
+    if (instances.size() <= most_instances) return;
+    const auto oldest = std::min_element(instances.begin(), instances.end(), [](const auto& a, const auto& b) {
+      return a.second.last_used < b.second.last_used;
+    });
+    put_aside(std::move(oldest->second.notifier));
+    instances.erase(oldest);
   }
 
   // ---- a thread of the plugin
@@ -122,54 +168,42 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
 
   void run(ThreadNumber number) {
     const Presence presence{*this, number};
-    while (auto call = next(number)) {
-      std::unique_ptr<NotifierInstance> instance;
-      NotifierOutcome outcome = perform(*call, instance);
-      finish(number, *call, std::move(outcome), std::move(instance));
+    while (auto next_work = next(number)) {
+      if (const auto* call = std::get_if<Call>(&*next_work)) {
+        std::unique_ptr<NotifierInstance> instance;
+        NotifierOutcome outcome = perform(*call, instance);
+        finish(number, *call, std::move(outcome), std::move(instance));
+      } else {
+        end(std::move(std::get<std::unique_ptr<NotifierInstance>>(*next_work)));
+        const std::lock_guard lock(mutex);
+        rest(number);
+      }
     }
   }
 
   // Nothing: the thread is to end.
-  std::optional<Call> next(ThreadNumber number) {
+  std::optional<Work> next(ThreadNumber number) {
+    std::unique_lock lock(mutex);
     for (;;) {
-      std::vector<Instance> quiet;
-      {
-        std::unique_lock lock(mutex);
-        // An overdue call has come back, and others have taken its place.
-        const bool surplus = alive() - overdue() > allowed();
-        if (waiting.empty() && !stopping && !surplus) work.wait_for(lock, std::chrono::seconds{60});
-        quiet = take_quiet_instances(stopping && waiting.empty());
-        if (quiet.empty()) {
-          if (!waiting.empty() && !drained && !surplus) return begin(number);
-          if (stopping || surplus) return std::nullopt;
-        }
+      // An overdue call has come back, and others have taken its place.
+      const bool surplus = alive() - overdue() > allowed();
+      if (drained || surplus) return std::nullopt;
+      put_aside_unused_since(stopping ? SteadyTime::max() : std::chrono::steady_clock::now() - longest_quiet);
+      if (!waiting.empty()) {
+        Call call = std::move(waiting.front());
+        waiting.pop_front();
+        begin(number, std::move(call.completion));
+        return call;
       }
-      for (Instance& instance : quiet) end(std::move(instance.notifier));
-    }
-  }
-
-  Call begin(ThreadNumber number) {
-    Call call = std::move(waiting.front());
-    waiting.pop_front();
-    resting.erase(number);
-    const auto now = std::chrono::steady_clock::now();
-    running[number] = {call.completion, now, now + limits.timeout, false};
-    watching.notify_all();
-    return call;
-  }
-
-  std::vector<Instance> take_quiet_instances(bool all) {
-    std::vector<Instance> out;
-    const auto before = std::chrono::steady_clock::now() - longest_quiet;
-    for (auto at = instances.begin(); at != instances.end();) {
-      if (all || at->second.last_used < before) {
-        out.push_back(std::move(at->second));
-        at = instances.erase(at);
-      } else {
-        ++at;
+      if (!unwanted.empty()) {
+        auto instance = std::move(unwanted.front());
+        unwanted.pop_front();
+        begin(number, nullptr);
+        return instance;
       }
+      if (stopping) return std::nullopt;
+      work.wait_for(lock, std::chrono::seconds{60});
     }
-    return out;
   }
 
   NotifierOutcome perform(const Call& call, std::unique_ptr<NotifierInstance>& instance) {
@@ -204,38 +238,20 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   void finish(ThreadNumber number, const Call& call, NotifierOutcome outcome,
               std::unique_ptr<NotifierInstance> instance) {
     NotifierCompletion completion;
-    std::vector<std::unique_ptr<NotifierInstance>> unwanted;
     {
       const std::lock_guard lock(mutex);
-      const auto at = running.find(number);
-      Running& mine = at->second;
+      Running& mine = running.at(number);
       outcome.duration = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - mine.begun);
       completion = std::exchange(mine.completion, nullptr);
       // One that took too long is told nothing more.
-      if (instance && !mine.overdue) unwanted = keep(call.channel, std::move(instance));
-      running.erase(at);
-      resting.insert(number);
+      if (mine.overdue || stopping) {
+        put_aside(std::move(instance));
+      } else if (instance) {
+        keep(call.channel, std::move(instance));
+      }
+      rest(number);
     }
     if (completion) completion(std::move(outcome));
-    if (instance) end(std::move(instance));
-    for (auto& one : unwanted) end(std::move(one));
-  }
-
-  // Gives what there is no room for any more.
-  std::vector<std::unique_ptr<NotifierInstance>> keep(const Channel& channel,
-                                                      std::unique_ptr<NotifierInstance> instance) {
-    std::vector<std::unique_ptr<NotifierInstance>> unwanted;
-    Instance& kept = instances[channel.id];
-    if (kept.notifier) unwanted.push_back(std::move(kept.notifier));
-    kept = {channel.updated_at, std::move(instance), std::chrono::steady_clock::now()};
-    if (instances.size() > most_instances) {
-      const auto oldest = std::min_element(instances.begin(), instances.end(), [](const auto& a, const auto& b) {
-        return a.second.last_used < b.second.last_used;
-      });
-      unwanted.push_back(std::move(oldest->second.notifier));
-      instances.erase(oldest);
-    }
-    return unwanted;
   }
 
   void end(std::unique_ptr<NotifierInstance> instance) {
@@ -249,10 +265,12 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
 
   void thread_ended(ThreadNumber number) noexcept {
     NotifierCompletion completion;
+    bool by_plugin = false;
     {
       const std::lock_guard lock(mutex);
       const auto at = running.find(number);
-      if (at != running.end()) {
+      by_plugin = at != running.end();
+      if (by_plugin) {
         completion = std::exchange(at->second.completion, nullptr);
         running.erase(at);
       }
@@ -261,9 +279,9 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       left.notify_all();
       start_threads();
     }
-    if (!completion) return;
+    if (!by_plugin) return;
     gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) + "' has ended its thread; it gets another");
-    completion({NotifierOutcome::Kind::retry_later, "the plugin ended its thread", {}});
+    if (completion) completion({NotifierOutcome::Kind::retry_later, "the plugin ended its thread", {}});
   }
 
   // ---- the watch
@@ -312,8 +330,13 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   }
 
   void report(std::vector<NotifierCompletion>& late, std::size_t hang) {
-    const std::string why = "it did not return within " + std::to_string(limits.timeout.count()) + " ms";
-    gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) + "': " + why + "; " + std::to_string(hang) +
+    const std::string late_by = " did not return within " + std::to_string(limits.timeout.count()) + " ms";
+    const std::string why = "it" + late_by;
+    // What ends an instance has none.
+    const bool told =
+        std::any_of(late.begin(), late.end(), [](const auto& completion) { return completion != nullptr; });
+    gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) +
+                                   "': " + (told ? why : "its destroy" + late_by) + "; " + std::to_string(hang) +
                                    " of its threads hang" +
                                    (hang >= 2 * limits.threads ? ", it is told nothing more until they return" : ""));
     for (auto& completion : late) {

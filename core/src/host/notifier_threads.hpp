@@ -1,8 +1,8 @@
 // NotifierThreads: the threads of one notifier plugin, and its instances, one a channel.
 //
 // What the plugin does to a thread is the thread's matter alone: a call that does not return in time is reported as that, its
-// thread replaced and left to itself; so is one that ends its thread. At most `threads` calls are under way at once; as many
-// again may hang before no more is begun. Any thread; made and drained on the main thread.
+// thread replaced and left to itself; so is one that ends its thread. Ending an instance is such a call, too. At most `threads`
+// are under way at once; as many again may hang before no more is begun. Any thread; made and drained on the main thread.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace punctual {
 
 struct NotifierLimits {
   std::size_t threads = 4;
-  milliseconds timeout{30000};  // of one create and notify
+  milliseconds timeout{30000};  // of one create and notify, and of one destroy
 };
 
 class NotifierThreads {
