@@ -245,6 +245,28 @@ TEST_CASE("notifier threads: a plugin that ends its thread gets another one", "[
   wait_until([&] { return test.threads.room() == 2; });
 }
 
+TEST_CASE("notifier threads: a plugin that ends its thread in notify and then in destroy gets others", "[notifier]") {
+  Threads test;
+  const auto ending = Threads::channel(1, {{"scripted.behaviour", "end-each-thread"}});
+  CHECK(test.told(ending, "a").kind == Kind::retry_later);
+  CHECK(test.told(ending, "b").kind == Kind::retry_later);
+  CHECK(test.told(Threads::channel(2, {}), "after").kind == Kind::delivered);
+  CHECK(test.threads.drain(long_enough));
+}
+
+TEST_CASE("notifier threads: instances are ended in time or not at all when no thread is left", "[notifier]") {
+  Threads test;
+  const bool returns = GENERATE(true, false);
+  const std::string behaviour = returns ? "destroy-end-thread" : "destroy-block";
+  const auto idle = Threads::channel(1, {{"scripted.behaviour", behaviour}, {"scripted.until", test.flag()}});
+  CHECK(test.told(idle, "idle").kind == Kind::delivered);
+  // The one thread that there is, as nothing waits for another.
+  CHECK(test.told(Threads::channel(2, {{"scripted.behaviour", "create-end-thread"}}), "end").kind == Kind::retry_later);
+  CHECK(test.threads.drain(returns ? long_enough : milliseconds{100}) == returns);
+  if (!returns) PluginLibrary::keep_loaded(test.library.file());
+  std::ofstream(test.flag()).put('x');
+}
+
 TEST_CASE("notifier threads: draining waits for what is under way", "[notifier]") {
   Threads test({2, milliseconds{10000}});
   test.tell(Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.wait", "100ms"}}), "slow");

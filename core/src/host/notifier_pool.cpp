@@ -114,8 +114,7 @@ void NotifierPool::drain(milliseconds limit) noexcept {
   for (auto& [name, entry] : entries_) {
     const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
     if (!entry.threads->drain(std::max(left, milliseconds{0}))) {
-      gate_->log(LogLevel::warn,
-                 "the plugin '" + name + "' has not returned from a call; its threads are left to themselves");
+      gate_->log(LogLevel::warn, "the plugin '" + name + "' has not come to its end in time; it is left to itself");
       PluginLibrary::keep_loaded(entry.plugin.file);
     }
   }

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/guarded.hpp"
 #include "host/channel_settings.hpp"
 #include "host/notifier_event.hpp"
 #include "host/plugin_instance.hpp"
@@ -50,6 +51,12 @@ struct Instance {
 // What a thread does next: a call, or ending an instance.
 using Work = std::variant<Call, std::unique_ptr<NotifierInstance>>;
 
+// Keeps what could not be ended in time until the process ends: its `destroy` might block, or end the thread.
+void abandon(std::unique_ptr<NotifierInstance> instance) {
+  static auto* const kept = new Guarded<std::vector<std::unique_ptr<NotifierInstance>>>;
+  kept->lock()->push_back(std::move(instance));
+}
+
 }  // namespace
 
 struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
@@ -82,10 +89,16 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   std::set<ThreadNumber> resting;  // threads that are not in the plugin
   bool stopping = false;
   bool drained = false;
+  bool all_ended = false;  // when it was drained
 
   Shared(const Plugin& the_plugin, std::string the_settings, std::shared_ptr<NotifierGate> the_gate,
          NotifierLimits the_limits)
       : plugin(the_plugin), server_settings(std::move(the_settings)), gate(std::move(the_gate)), limits(the_limits) {}
+  ~Shared() {
+    for (auto& instance : unwanted) abandon(std::move(instance));
+  }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
 
   // ---- under the mutex
 
@@ -159,20 +172,20 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
 
   // ---- a thread of the plugin
 
-  // Sees to it that a thread that ends, in whatever way, is missed by nobody.
+  // Sees to it that a thread that ends, in whatever way, is missed by nobody, and that another ends the instance it had.
   struct Presence {
     Shared& shared;
     ThreadNumber number;
-    ~Presence() { shared.thread_ended(number); }
+    std::unique_ptr<NotifierInstance> instance;
+    ~Presence() { shared.thread_ended(number, std::move(instance)); }
   };
 
   void run(ThreadNumber number) {
-    const Presence presence{*this, number};
+    Presence presence{*this, number, nullptr};
     while (auto next_work = next(number)) {
       if (const auto* call = std::get_if<Call>(&*next_work)) {
-        std::unique_ptr<NotifierInstance> instance;
-        NotifierOutcome outcome = perform(*call, instance);
-        finish(number, *call, std::move(outcome), std::move(instance));
+        NotifierOutcome outcome = perform(*call, presence.instance);
+        finish(number, *call, std::move(outcome), std::move(presence.instance));
       } else {
         end(std::move(std::get<std::unique_ptr<NotifierInstance>>(*next_work)));
         const std::lock_guard lock(mutex);
@@ -188,7 +201,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       // An overdue call has come back, and others have taken its place.
       const bool surplus = alive() - overdue() > allowed();
       if (drained || surplus) return std::nullopt;
-      put_aside_unused_since(stopping ? SteadyTime::max() : std::chrono::steady_clock::now() - longest_quiet);
+      put_aside_unused_since(std::chrono::steady_clock::now() - longest_quiet);
       if (!waiting.empty()) {
         Call call = std::move(waiting.front());
         waiting.pop_front();
@@ -263,7 +276,8 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
     }
   }
 
-  void thread_ended(ThreadNumber number) noexcept {
+  // `instance`: what it was using when the plugin ended it.
+  void thread_ended(ThreadNumber number, std::unique_ptr<NotifierInstance> instance) noexcept {
     NotifierCompletion completion;
     bool by_plugin = false;
     {
@@ -277,6 +291,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       resting.erase(number);
       ended.push_back(number);
       left.notify_all();
+      put_aside(std::move(instance));
       start_threads();
     }
     if (!by_plugin) return;
@@ -361,11 +376,13 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
 
   bool drain(milliseconds limit) noexcept {
     std::vector<NotifierCompletion> cancelled;
-    bool all_returned = false;
+    bool all = false;
     {
       std::unique_lock lock(mutex);
-      if (drained) return threads.empty();
+      if (drained) return all_ended;
       stopping = true;
+      put_aside_unused_since(SteadyTime::max());
+      start_threads();
       work.notify_all();
       left.wait_for(lock, limit, [&] { return alive() == 0; });
       drained = true;
@@ -373,15 +390,17 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       for (auto& [number, call] : running) cancelled.push_back(std::exchange(call.completion, nullptr));
       watching.notify_all();
       work.notify_all();
-      join_ended(lock);
-      all_returned = threads.empty();
+      // Those that are not in the plugin end by themselves.
+      left.wait(lock, [&] { return alive() == running.size(); });
+      while (!ended.empty()) join_ended(lock);
+      all = all_ended = threads.empty() && unwanted.empty();
       for (auto& [number, thread] : threads) thread.detach();
     }
     for (auto& completion : cancelled) {
       if (completion) completion({NotifierOutcome::Kind::cancelled, {}, {}});
     }
     if (watch.joinable()) watch.join();
-    return all_returned;
+    return all;
   }
 };
 

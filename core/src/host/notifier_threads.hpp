@@ -39,7 +39,8 @@ class NotifierThreads {
   // As Notifiers::tell; without an event as Notifiers::try_settings.
   void call(const Channel& channel, std::optional<NotifierEvent> event, NotifierCompletion completion) noexcept;
 
-  // As Notifiers::drain; destroys the instances. False: a call hangs, and its library must stay loaded.
+  // As Notifiers::drain; destroys the instances, on threads of the plugin. False: not all of that has come to its end, and the
+  // plugin's library must stay loaded.
   bool drain(milliseconds limit) noexcept;
 
  private:

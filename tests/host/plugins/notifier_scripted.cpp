@@ -58,6 +58,7 @@ void misbehave(const punctual_host* host, const std::string& where) {
   if (what == where + "throw") throw Escaped("the script throws");
   if (what == where + "throw-number") throw 42;
   if (what == where + "end-thread") pthread_exit(nullptr);
+  if (what == "end-each-thread" && where != "create-") pthread_exit(nullptr);
   if (what == where + "cancel-thread") (void)pthread_cancel(pthread_self());
 }
 
@@ -171,7 +172,9 @@ constexpr punctual_setting settings[] = {
     {"scripted.behaviour", PUNCTUAL_STRING, "deliver",
      "notify: deliver, retry, give-up, nonsense, log, send, leak, leak-little; throw, throw-number, block, end-thread, "
      "cancel-thread, "
-     "which create- and destroy- may stand before; create-refuse. Of @FILE, what is in the file at each call."},
+     "which create- and destroy- may stand before; end-each-thread in notify and destroy; create-refuse. Of @FILE, "
+     "what "
+     "is in the file at each call."},
     {"scripted.file", PUNCTUAL_STRING, "", "Gets one JSON object a line for each event that is delivered."},
     {"scripted.wait", PUNCTUAL_DURATION, "0s", "How long block lasts; 0: until `until`."},
     {"scripted.until", PUNCTUAL_STRING, "", "block ends when this file is there."},
