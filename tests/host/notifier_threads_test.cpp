@@ -1,6 +1,8 @@
 // The threads of a notifier plugin, with plugins that do all that a plugin should not.
 #include "host/notifier_threads.hpp"
 
+#include <pthread.h>
+
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -115,6 +117,30 @@ void wait_until(const std::function<bool()>& holds) {
     std::this_thread::sleep_for(milliseconds{2});
   }
 }
+
+// While it lives no thread can be started: each would be given a stack larger than there are addresses, which fails as it does
+// where the system has no more threads.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    REQUIRE(pthread_getattr_default_np(&before_) == 0);
+    pthread_attr_t huge;
+    REQUIRE(pthread_getattr_default_np(&huge) == 0);
+    REQUIRE(pthread_attr_setstacksize(&huge, std::size_t{1} << 60) == 0);
+    REQUIRE(pthread_setattr_default_np(&huge) == 0);
+    pthread_attr_destroy(&huge);
+    REQUIRE_THROWS_AS(std::thread([] {}), std::system_error);
+  }
+  ~NoMoreThreads() {
+    pthread_setattr_default_np(&before_);
+    pthread_attr_destroy(&before_);
+  }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+  NoMoreThreads& operator=(const NoMoreThreads&) = delete;
+
+ private:
+  pthread_attr_t before_{};
+};
 
 }  // namespace
 
@@ -265,6 +291,35 @@ TEST_CASE("notifier threads: instances are ended in time or not at all when no t
   CHECK(test.threads.drain(returns ? long_enough : milliseconds{100}) == returns);
   if (!returns) PluginLibrary::keep_loaded(test.library.file());
   std::ofstream(test.flag()).put('x');
+}
+
+TEST_CASE("notifier threads: events are told later when the system has no thread for them", "[notifier]") {
+  Threads test;
+  {
+    const NoMoreThreads none;
+    const auto outcome = test.told(Threads::channel(1, {}), "none");
+    CHECK(outcome.kind == Kind::retry_later);
+    CHECK_THAT(outcome.error, Catch::Contains("could start no thread"));
+    CHECK(test.threads.room() == 0);
+  }
+  CHECK_THAT(test.logged.written.str(), Catch::Contains("Let the server have more threads"));
+  wait_until([&] { return test.threads.room() == 2; });
+  CHECK(test.told(Threads::channel(1, {}), "some").kind == Kind::delivered);
+}
+
+TEST_CASE("notifier threads: those that there are go on when the system has no more", "[notifier]") {
+  Threads test;
+  CHECK(test.told(Threads::channel(1, {}), "before").kind == Kind::delivered);
+  const NoMoreThreads none;
+  test.tell(Threads::channel(2, {}), "a");
+  test.tell(Threads::channel(3, {}), "b");
+  test.tell(Threads::channel(4, {{"scripted.behaviour", "end-thread"}}), "c");
+  for (const char* id : {"a", "b"}) CHECK(test.outcomes.wait_for(id).kind == Kind::delivered);
+  CHECK(test.outcomes.wait_for("c").kind == Kind::retry_later);
+  // Nobody is left.
+  CHECK(test.told(Threads::channel(5, {}), "d").kind == Kind::retry_later);
+  CHECK_FALSE(test.threads.drain(milliseconds{100}));
+  PluginLibrary::keep_loaded(test.library.file());
 }
 
 TEST_CASE("notifier threads: draining waits for what is under way", "[notifier]") {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -25,6 +26,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t most_instances = 256;  // that are not in use
 constexpr std::chrono::minutes longest_quiet{10};
+constexpr seconds pause_without_threads{5};
 
 struct Call {
   Channel channel;
@@ -50,6 +52,12 @@ struct Instance {
 
 // What a thread does next: a call, or ending an instance.
 using Work = std::variant<Call, std::unique_ptr<NotifierInstance>>;
+
+// Why a thread could not be started, and the calls that nobody will begin.
+struct NotStarted {
+  std::string why;  // empty: nothing to say
+  std::vector<NotifierCompletion> calls;
+};
 
 // Keeps what could not be ended in time until the process ends: its `destroy` might block, or end the thread.
 void abandon(std::unique_ptr<NotifierInstance> instance) {
@@ -86,6 +94,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   std::deque<std::unique_ptr<NotifierInstance>> unwanted;  // to be ended
   std::thread watch;
   ThreadNumber last_number = 0;
+  SteadyTime no_start_before;      // the system had no thread for us
   std::set<ThreadNumber> resting;  // threads that are not in the plugin
   bool stopping = false;
   bool drained = false;
@@ -110,23 +119,35 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   // How many calls may be under way at once, those that hang left out.
   [[nodiscard]] std::size_t allowed() const {
     const std::size_t hang = overdue();
-    return hang >= 2 * limits.threads ? 0 : std::min(limits.threads, 2 * limits.threads - hang);
+    const std::size_t most = hang >= 2 * limits.threads ? 0 : std::min(limits.threads, 2 * limits.threads - hang);
+    return may_start() ? most : std::min(most, alive() - hang);
   }
+  [[nodiscard]] bool may_start() const { return std::chrono::steady_clock::now() >= no_start_before; }
   [[nodiscard]] std::size_t free_places() const {
     const std::size_t under_way = running.size() - overdue() + waiting.size();
     return under_way >= allowed() ? 0 : allowed() - under_way;
   }
 
-  void start_threads() {
-    while (!drained && resting.size() < waiting.size() + unwanted.size() && alive() - overdue() < allowed()) {
-      const ThreadNumber number = ++last_number;
-      // It begins by waiting for the mutex.
-      threads.emplace(number, std::thread([self = shared_from_this(), number] { self->run(number); }));
-      resting.insert(number);
+  // For what waits. What comes of it is to be reported without the mutex.
+  [[nodiscard]] NotStarted start_threads() {
+    NotStarted out;
+    try {
+      while (!drained && resting.size() < waiting.size() + unwanted.size() && alive() - overdue() < allowed()) {
+        // First: no call is begun that nobody watches.
+        if (!watch.joinable()) watch = std::thread([self = shared_from_this()] { self->watch_deadlines(); });
+        const ThreadNumber number = ++last_number;
+        // It begins by waiting for the mutex.
+        threads.emplace(number, std::thread([self = shared_from_this(), number] { self->run(number); }));
+        resting.insert(number);
+      }
+    } catch (const std::system_error& problem) {
+      no_start_before = std::chrono::steady_clock::now() + pause_without_threads;
+      out.why = problem.what();
     }
-    if (!watch.joinable() && !drained) {
-      watch = std::thread([self = shared_from_this()] { self->watch_deadlines(); });
+    if (!may_start() && alive() == overdue()) {
+      for (Call& call : std::exchange(waiting, {})) out.calls.push_back(std::move(call.completion));
     }
+    return out;
   }
 
   void begin(ThreadNumber number, NotifierCompletion completion) {
@@ -279,6 +300,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
   // `instance`: what it was using when the plugin ended it.
   void thread_ended(ThreadNumber number, std::unique_ptr<NotifierInstance> instance) noexcept {
     NotifierCompletion completion;
+    NotStarted not_started;
     bool by_plugin = false;
     {
       const std::lock_guard lock(mutex);
@@ -292,11 +314,28 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       ended.push_back(number);
       left.notify_all();
       put_aside(std::move(instance));
-      start_threads();
+      not_started = start_threads();
     }
+    report(not_started);
     if (!by_plugin) return;
-    gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) + "' has ended its thread; it gets another");
+    gate->log(LogLevel::error, "the plugin '" + std::string(plugin.name()) + "' has ended its thread");
     if (completion) completion({NotifierOutcome::Kind::retry_later, "the plugin ended its thread", {}});
+  }
+
+  // ---- any thread
+
+  void call(Call call) noexcept {
+    std::unique_lock lock(mutex);
+    if (stopping) {
+      lock.unlock();
+      return call.completion({NotifierOutcome::Kind::cancelled, {}, {}});
+    }
+    waiting.push_back(std::move(call));
+    const NotStarted not_started = start_threads();
+    work.notify_one();
+    watching.notify_one();
+    lock.unlock();
+    report(not_started);
   }
 
   // ---- the watch
@@ -329,9 +368,10 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       if (!waiting.empty()) next = std::min(next, waiting.front().deadline);
       if (!late.empty() || !unbegun.empty()) {
         const std::size_t hang = overdue();
-        start_threads();
+        const NotStarted not_started = start_threads();
         lock.unlock();
         if (!late.empty()) report(late, hang);
+        report(not_started);
         for (auto& completion : unbegun) {
           completion({NotifierOutcome::Kind::retry_later, "no thread of the plugin was free", {}});
         }
@@ -359,6 +399,18 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
     }
   }
 
+  void report(const NotStarted& not_started) {
+    if (!not_started.why.empty()) {
+      gate->log(LogLevel::error,
+                "no thread could be started for the plugin '" + std::string(plugin.name()) + "': " + not_started.why +
+                    "; trying again in " + std::to_string(pause_without_threads.count()) +
+                    " s. Let the server have more threads: pids.max of its cgroup, TasksMax= of its unit, ulimit -u");
+    }
+    for (const auto& completion : not_started.calls) {
+      completion({NotifierOutcome::Kind::retry_later, "the server could start no thread for the plugin", {}});
+    }
+  }
+
   // Threads that have ended, or are about to after their last word here.
   void join_ended(std::unique_lock<std::mutex>& lock) {
     std::vector<std::thread> gone;
@@ -376,13 +428,14 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
 
   bool drain(milliseconds limit) noexcept {
     std::vector<NotifierCompletion> cancelled;
+    NotStarted not_started;
     bool all = false;
     {
       std::unique_lock lock(mutex);
       if (drained) return all_ended;
       stopping = true;
       put_aside_unused_since(SteadyTime::max());
-      start_threads();
+      not_started = start_threads();
       work.notify_all();
       left.wait_for(lock, limit, [&] { return alive() == 0; });
       drained = true;
@@ -396,6 +449,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       all = all_ended = threads.empty() && unwanted.empty();
       for (auto& [number, thread] : threads) thread.detach();
     }
+    report(not_started);
     for (auto& completion : cancelled) {
       if (completion) completion({NotifierOutcome::Kind::cancelled, {}, {}});
     }
@@ -422,18 +476,8 @@ std::size_t NotifierThreads::hanging() const {
 
 void NotifierThreads::call(const Channel& channel, std::optional<NotifierEvent> event,
                            NotifierCompletion completion) noexcept {
-  {
-    const std::lock_guard lock(shared_->mutex);
-    if (!shared_->stopping) {
-      shared_->waiting.push_back({channel, std::move(event), std::move(completion),
-                                  std::chrono::steady_clock::now() + 2 * shared_->limits.timeout});
-      shared_->start_threads();
-      shared_->work.notify_one();
-      shared_->watching.notify_one();
-      return;
-    }
-  }
-  completion({NotifierOutcome::Kind::cancelled, {}, {}});
+  shared_->call({channel, std::move(event), std::move(completion),
+                 std::chrono::steady_clock::now() + 2 * shared_->limits.timeout});
 }
 
 bool NotifierThreads::drain(milliseconds limit) noexcept { return shared_->drain(limit); }
