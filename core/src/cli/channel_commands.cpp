@@ -94,6 +94,12 @@ struct Notifying {
     pool.emplace(notifiers, setup.settings, transports.all(), store.clock(), store.host(),
                  read_notifier_limits(setup.settings.all()));
   }
+  // A plugin may need a moment to let go of what it was told.
+  ~Notifying() {
+    if (pool) pool->drain(seconds{1});
+  }
+  Notifying(const Notifying&) = delete;
+  Notifying& operator=(const Notifying&) = delete;
 
   Transports transports;
   std::optional<NotifierPool> pool;
