@@ -93,6 +93,24 @@ TEST_CASE_METHOD(Deployment, "what had not been told when the server was killed 
   CHECK(json_of(requests[0]).at("id") == json_of(requests[1]).at("id"));
 }
 
+TEST_CASE_METHOD(Deployment, "what a shutdown cuts off counts as not told, and the next server tells it at once") {
+  const auto added = run(
+      {"channel", "add", "--org", "acme", "--plugin", "notifier-webhook", "--set", "url=" + target().url("/events")});
+  REQUIRE(added.exit_code == 0);
+  start({"--set", "server.shutdown_deadline=1s"});
+  target().answer("/hook", {.status = 404});
+  target().answer("/events", {.shape = TargetAnswer::Shape::never});
+  (void)create({{"url", target().url("/hook")}});
+  REQUIRE(eventually([&] { return target().requests("/events").size() == 1; }));
+  CHECK(server().stop().exit_code == 0);
+  start();
+  REQUIRE(eventually([&] { return target().requests("/events").size() == 2; }, 60s));
+  const std::string id = lines_of(added.out).at(0);
+  const auto notices = client().get("/api/v1/channels/" + id + "/notices").json().at("data").as_array();
+  REQUIRE(notices.size() == 1);
+  CHECK(notices.at(0).at("attempts") == 0);
+}
+
 TEST_CASE_METHOD(Scripts, "notifiers that block, throw, leak or end their thread delay no task and keep no server up") {
   for (const char* behaviour : {"block", "throw", "throw-number", "leak", "end-thread", "create-block", "nonsense"}) {
     add_channel(behaviour, {std::string("behaviour=") + behaviour});

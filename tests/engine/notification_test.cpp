@@ -377,6 +377,15 @@ TEST_CASE_METHOD(NotificationFixture, "what was being told at a shutdown is told
   CHECK(next.notifiers().told().at(0).event.task_name == "nightly");
 }
 
+TEST_CASE_METHOD(NotificationFixture, "notifiers know of a shutdown before their requests are refused") {
+  bool refused_before = true;
+  {
+    NotifyingServer server(store, clock, host);
+    server.notifiers().on_stop([&] { refused_before = server.transport().is_drained(); });
+  }
+  CHECK_FALSE(refused_before);
+}
+
 TEST_CASE_METHOD(NotificationFixture, "what came of a notice is stored when storage is back") {
   NotifyingServer server(store, clock, host);
   const auto channel = add_channel(server);

@@ -3,10 +3,12 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -25,9 +27,11 @@ constexpr milliseconds long_enough{20000};
 
 class NoHttp final : public PluginHttp {
  public:
-  void send(const punctual_http_request&, punctual_http_response& response) override {
+  bool send(const punctual_http_request&, punctual_http_response& response) override {
     response = no_response("none in this test");
+    return !stopping;
   }
+  std::atomic<bool> stopping{false};
 };
 
 // What came of the events that were told, by their ids.
@@ -99,6 +103,7 @@ struct Threads {
     return out;
   }
   std::string record() const { return (folder.path() / "record").string(); }
+  std::string begun() const { return (folder.path() / "begun").string(); }
   std::string flag() const { return (folder.path() / "flag").string(); }
 
   TemporaryFolder folder;
@@ -324,11 +329,41 @@ TEST_CASE("notifier threads: those that there are go on when the system has no m
 
 TEST_CASE("notifier threads: draining waits for what is under way", "[notifier]") {
   Threads test({2, milliseconds{10000}});
-  test.tell(Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.wait", "100ms"}}), "slow");
+  test.tell(Threads::channel(
+                1, {{"scripted.behaviour", "block"}, {"scripted.wait", "100ms"}, {"scripted.begun", test.begun()}}),
+            "slow");
+  wait_until([&] { return std::filesystem::exists(test.begun()); });
   CHECK(test.threads.drain(long_enough));
   REQUIRE(test.outcomes.has("slow"));
   CHECK(test.outcomes.wait_for("slow").kind == Kind::delivered);
   CHECK(test.told(Threads::channel(2, {}), "too late").kind == Kind::cancelled);
+}
+
+TEST_CASE("notifier threads: nothing more is begun once a stop has begun, and what is under way goes on",
+          "[notifier]") {
+  Threads test({1, milliseconds{10000}});
+  test.tell(
+      Threads::channel(
+          1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}, {"scripted.begun", test.begun()}}),
+      "under way");
+  wait_until([&] { return std::filesystem::exists(test.begun()); });
+  test.tell(Threads::channel(2, {}), "behind it");
+  test.threads.begin_nothing_more();
+  CHECK(test.outcomes.wait_for("behind it").kind == Kind::cancelled);
+  CHECK(test.told(Threads::channel(3, {}), "too late").kind == Kind::cancelled);
+  CHECK(test.threads.room() == 0);
+  std::ofstream(test.flag()).put('x');
+  CHECK(test.outcomes.wait_for("under way").kind == Kind::delivered);
+  CHECK(test.threads.drain(long_enough));
+}
+
+TEST_CASE("notifier threads: what fails because the server stops has not been told", "[notifier]") {
+  Threads test;
+  const std::string behaviour = GENERATE("send", "create-send");
+  const auto sending = Threads::channel(1, {{"scripted.behaviour", behaviour}, {"scripted.url", "http://x.example"}});
+  CHECK(test.told(sending, "without a response").kind == Kind::retry_later);
+  test.http.stopping = true;
+  CHECK(test.told(sending, "refused").kind == Kind::cancelled);
 }
 
 TEST_CASE("notifier threads: draining at the moment when a thread ends comes to its end", "[notifier]") {
@@ -346,8 +381,10 @@ TEST_CASE("notifier threads: draining at the moment when a thread ends comes to 
 
 TEST_CASE("notifier threads: draining does not wait for a plugin that hangs", "[notifier]") {
   Threads test({1, milliseconds{10000}});
-  const auto blocked = Threads::channel(1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}});
+  const auto blocked = Threads::channel(
+      1, {{"scripted.behaviour", "block"}, {"scripted.until", test.flag()}, {"scripted.begun", test.begun()}});
   test.tell(blocked, "hangs");
+  wait_until([&] { return std::filesystem::exists(test.begun()); });
   test.tell(blocked, "behind it");
   const auto begun = std::chrono::steady_clock::now();
   CHECK_FALSE(test.threads.drain(milliseconds{100}));

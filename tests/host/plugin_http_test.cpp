@@ -19,7 +19,7 @@ using testing::StillClock;
 struct Sending {
   punctual_http_response send(const punctual_http_request& request) {
     punctual_http_response response{};
-    http.send(request, response);
+    goes_on = http.send(request, response);
     return response;
   }
   // What comes of `outcome`.
@@ -39,6 +39,7 @@ struct Sending {
     return out;
   }
 
+  bool goes_on = false;  // what the last send has returned
   StillClock clock;
   FakeTransport transport{clock};
   std::vector<Transport*> transports{&transport};
@@ -158,6 +159,7 @@ TEST_CASE("why no response came is said in words") {
   const auto error = [&](DeliveryResult result, std::string words = {}) {
     const auto answer = sending.answer(no_response(result, std::move(words)));
     CHECK(answer.status == 0);
+    CHECK(sending.goes_on == (result != DeliveryResult::cancelled));
     return std::string(answer.error);
   };
   CHECK(error(DeliveryResult::timed_out) == "no response within 2000 ms");
@@ -173,12 +175,15 @@ TEST_CASE("a request under way when the server stops ends with an error") {
   Sending sending;
   sending.transport.answer_with(std::nullopt);
   punctual_http_response answer{};
-  std::thread plugin([&] { answer = sending.send(Sending::request()); });
+  bool goes_on = true;
+  std::thread plugin([&] { goes_on = sending.http.send(Sending::request(), answer); });
   CHECK(sending.transport.wait_started(1));
   sending.transport.drain(milliseconds{0});
   plugin.join();
+  CHECK_FALSE(goes_on);
   CHECK(std::string(answer.error) == "the server is stopping");
-  CHECK(std::string(sending.send(Sending::request()).error) == "the server is stopping");
+  CHECK_FALSE(sending.http.send(Sending::request(), answer));
+  CHECK(std::string(answer.error) == "the server is stopping");
 }
 
 TEST_CASE("Retry-After comes in milliseconds, whether it was seconds or a date") {

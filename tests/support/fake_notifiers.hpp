@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <vector>
 
 #include "engine/guarded.hpp"
@@ -22,6 +23,8 @@ class FakeNotifiers final : public Notifiers {
   void set_room(std::size_t room) { state_.lock()->room = room; }
   // As after a restart without the plugin, of which there are channels still.
   void unload() { state_.lock()->loaded = false; }
+  // Called when nothing more is to be begun.
+  void on_stop(std::function<void()> call) { state_.lock()->on_stop = std::move(call); }
 
   [[nodiscard]] std::vector<Told> told() { return state_.lock()->told; }
   [[nodiscard]] bool wait_told(std::size_t count) {
@@ -47,7 +50,7 @@ class FakeNotifiers final : public Notifiers {
   }
   [[nodiscard]] std::size_t room(std::string_view plugin) const override {
     auto state = state_.lock();
-    if (plugin != "notifier-fake" || state->drained || !state->loaded) return 0;
+    if (plugin != "notifier-fake" || state->stopping || !state->loaded) return 0;
     return state->room > state->open.size() ? state->room - state->open.size() : 0;
   }
   void try_settings(const Channel& channel, NotifierCompletion completion) noexcept override {
@@ -60,7 +63,7 @@ class FakeNotifiers final : public Notifiers {
     NotifierOutcome outcome{NotifierOutcome::Kind::cancelled, {}, {}};
     {
       auto state = state_.lock();
-      if (!state->drained) {
+      if (!state->stopping) {
         state->told.push_back({channel, std::move(event)});
         if (!state->answer) {
           state->open.push_back(std::move(completion));
@@ -71,8 +74,17 @@ class FakeNotifiers final : public Notifiers {
     }
     completion(std::move(outcome));
   }
+  void begin_nothing_more() noexcept override {
+    std::function<void()> call;
+    {
+      auto state = state_.lock();
+      state->stopping = true;
+      call = std::exchange(state->on_stop, nullptr);
+    }
+    if (call) call();
+  }
   void drain(milliseconds) noexcept override {
-    state_.lock()->drained = true;
+    begin_nothing_more();
     for (auto& completion : take_open()) completion({NotifierOutcome::Kind::cancelled, {}, {}});
   }
 
@@ -81,7 +93,8 @@ class FakeNotifiers final : public Notifiers {
     std::optional<NotifierOutcome::Kind> answer = NotifierOutcome::Kind::delivered;
     std::size_t room = 4;
     bool loaded = true;
-    bool drained = false;
+    bool stopping = false;
+    std::function<void()> on_stop;
     std::vector<Told> told;
     std::vector<NotifierCompletion> open;
   };

@@ -31,6 +31,7 @@ class FakeTransport final : public Transport {
     return eventually([&] { return state_.lock()->started.size() >= count; });
   }
 
+  [[nodiscard]] bool is_drained() { return state_.lock()->drained; }
   // Whether a delivery waits for its end.
   [[nodiscard]] bool is_open(ExecutionId id) { return state_.lock()->open.contains(id); }
   // Ends an open delivery.

@@ -23,9 +23,10 @@
  * DELIVERY
  *   An event is stored together with what it tells of, and told at least once, with the same `id`, until notify answers
  *   PUNCTUAL_DELIVERED or PUNCTUAL_GIVE_UP, or it has been tried 8 times, with waits of 10 s to 2 h between. What is given up
- *   is kept for people to see and to try again. More than 10 events for one channel in a minute become one event of kind
- *   "summary". One that is told again may have more in it, and has another `id` then; those of the `events` in its `json`
- *   stay.
+ *   is kept for people to see and to try again. What is not delivered because the server is stopping, so that it has refused a
+ *   request (punctual_host::http), does not count as tried, and is told again when there is a server. More than 10 events for
+ *   one channel in a minute become one event of kind "summary". One that is told again may have more in it, and has another
+ *   `id` then; those of the `events` in its `json` stay.
  *
  * STABILITY
  *   Every struct begins with its own size and only ever grows at its end; nothing in it changes its meaning. A plugin built

@@ -20,6 +20,7 @@ class NoNotifiers final : public Notifiers {
   void tell(const Channel&, NotifierEvent, NotifierCompletion completion) noexcept override {
     completion({NotifierOutcome::Kind::cancelled, {}, {}});
   }
+  void begin_nothing_more() noexcept override {}
   void drain(milliseconds) noexcept override {}
 };
 

@@ -69,7 +69,11 @@ class Notifiers {
   // Tells a channel of an event, in the background. Never throws: what is wrong is reported through the completion.
   virtual void tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept = 0;
 
-  // Waits until nothing is under way or `limit` has passed, then completes what is left, and what comes later, as cancelled.
+  // The server is about to stop. What is under way goes on; what was not begun, and what comes later, is completed as cancelled,
+  // and so is what fails because the transports, which are drained next, refuse a request.
+  virtual void begin_nothing_more() noexcept = 0;
+  // The same, if it was not said before. Waits until nothing is under way or `limit` has passed, then completes what is left as
+  // cancelled.
   virtual void drain(milliseconds limit) noexcept = 0;
 };
 

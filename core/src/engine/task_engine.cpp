@@ -49,6 +49,8 @@ void TaskEngine::drain(milliseconds limit) noexcept {
   parts_->dispatcher.stop();
   parts_->courier.stop_claiming();
   parts_->notifications.stop_claiming();
+  // Before the transports refuse what plugins send: to fail because of that is no failure of a channel.
+  parts_->notifiers.begin_nothing_more();
   parts_->give_back(parts_->held.suspend());
   if (parts_->started) parts_->storage.signals().send({Signal::Kind::due, parts_->clock.now(), {}, std::nullopt});
   for (Transport* transport : parts_->transports) transport->drain(left());

@@ -69,8 +69,8 @@ const char* InstanceHost::setting(void* self, const char* name) {
 std::int32_t InstanceHost::http(void* self, const punctual_http_request* request, punctual_http_response* response) {
   if (request == nullptr || response == nullptr) return -1;
   auto answer = no_response("this server sends no HTTP requests for plugins");
-  const auto& host = *static_cast<const InstanceHost*>(self);
-  if (host.http_ != nullptr) host.http_->send(*request, answer);
+  auto& host = *static_cast<InstanceHost*>(self);
+  if (host.http_ != nullptr && !host.http_->send(*request, answer)) host.cut_off_ = true;
   hand_over(answer, *response);
   return answer.status == 0 ? -1 : 0;
 }

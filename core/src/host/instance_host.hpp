@@ -1,6 +1,7 @@
 // The punctual_host of one instance of a notifier: what it logs, reads and sends is its own. Any thread.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ class InstanceHost {
   [[nodiscard]] const punctual_host& for_plugin() const noexcept { return for_plugin_; }
   // `text` without the values of settings that are never shown.
   [[nodiscard]] std::string masked(std::string_view text) const;
+  // Whether a request of the instance had no response because the server is stopping.
+  [[nodiscard]] bool cut_off() const noexcept { return cut_off_; }
 
  private:
   static void log(void* self, std::int32_t level, const char* text);
@@ -36,6 +39,7 @@ class InstanceHost {
   std::string label_;
   std::map<std::string, std::string, std::less<>> settings_;  // texts by whole names
   std::vector<std::string> secrets_;
+  std::atomic<bool> cut_off_{false};
   punctual_host for_plugin_{};
 };
 

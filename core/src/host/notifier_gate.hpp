@@ -30,13 +30,11 @@ class NotifierGate final : public Host, public PluginHttp {
   [[nodiscard]] Metrics& metrics() noexcept override { return host_.metrics(); }
   [[nodiscard]] Time now() const noexcept override { return host_.now(); }
 
-  void send(const punctual_http_request& request, punctual_http_response& response) override {
+  bool send(const punctual_http_request& request, punctual_http_response& response) override {
     const std::shared_lock lock(mutex_);
-    if (open_) {
-      http_.send(request, response);
-    } else {
-      response = no_response("the server is shutting down");
-    }
+    if (open_) return http_.send(request, response);
+    response = no_response("the server is stopping");
+    return false;
   }
 
  private:

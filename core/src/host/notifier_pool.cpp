@@ -109,7 +109,12 @@ void NotifierPool::tell_or_try(const Channel& channel, std::optional<NotifierEve
   }
 }
 
+void NotifierPool::begin_nothing_more() noexcept {
+  for (auto& [name, entry] : entries_) entry.threads->begin_nothing_more();
+}
+
 void NotifierPool::drain(milliseconds limit) noexcept {
+  begin_nothing_more();
   const auto until = std::chrono::steady_clock::now() + limit;
   for (auto& [name, entry] : entries_) {
     const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());

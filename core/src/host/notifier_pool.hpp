@@ -28,6 +28,7 @@ class NotifierPool final : public Notifiers {
   [[nodiscard]] std::size_t room(std::string_view plugin) const override;
   void try_settings(const Channel& channel, NotifierCompletion completion) noexcept override;
   void tell(const Channel& channel, NotifierEvent event, NotifierCompletion completion) noexcept override;
+  void begin_nothing_more() noexcept override;
   void drain(milliseconds limit) noexcept override;
 
  private:

@@ -37,6 +37,8 @@ struct Call {
 
 NotifierOutcome outcome_of(NotifyOutcome&& answer) {
   using Kind = NotifierOutcome::Kind;
+  // That says nothing of the channel.
+  if (answer.cut_off && answer.result != NotifyResult::delivered) return {Kind::cancelled, {}, {}};
   const Kind kind = answer.result == NotifyResult::delivered     ? Kind::delivered
                     : answer.result == NotifyResult::retry_later ? Kind::retry_later
                                                                  : Kind::give_up;
@@ -245,6 +247,9 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       instance = instance_for(call.channel);
     } catch (const Invalid& problem) {
       return {NotifierOutcome::Kind::give_up, problem.what(), {}};
+    } catch (const InstanceRefused& problem) {
+      if (problem.cut_off()) return {NotifierOutcome::Kind::cancelled, {}, {}};
+      return {NotifierOutcome::Kind::retry_later, problem.what(), {}};
     } catch (const std::exception& problem) {
       return {NotifierOutcome::Kind::retry_later, problem.what(), {}};
     }
@@ -411,6 +416,12 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
     }
   }
 
+  static void cancel(std::vector<NotifierCompletion>& completions) {
+    for (auto& completion : completions) {
+      if (completion) completion({NotifierOutcome::Kind::cancelled, {}, {}});
+    }
+  }
+
   // Threads that have ended, or are about to after their last word here.
   void join_ended(std::unique_lock<std::mutex>& lock) {
     std::vector<std::thread> gone;
@@ -426,20 +437,31 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
 
   // ---- the end
 
-  bool drain(milliseconds limit) noexcept {
+  void begin_nothing_more() noexcept {
     std::vector<NotifierCompletion> cancelled;
     NotStarted not_started;
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return;
+      stopping = true;
+      for (Call& call : std::exchange(waiting, {})) cancelled.push_back(std::move(call.completion));
+      put_aside_unused_since(SteadyTime::max());
+      not_started = start_threads();
+      work.notify_all();
+    }
+    report(not_started);
+    cancel(cancelled);
+  }
+
+  bool drain(milliseconds limit) noexcept {
+    begin_nothing_more();
+    std::vector<NotifierCompletion> cancelled;
     bool all = false;
     {
       std::unique_lock lock(mutex);
       if (drained) return all_ended;
-      stopping = true;
-      put_aside_unused_since(SteadyTime::max());
-      not_started = start_threads();
-      work.notify_all();
       left.wait_for(lock, limit, [&] { return alive() == 0; });
       drained = true;
-      for (auto& call : std::exchange(waiting, {})) cancelled.push_back(std::move(call.completion));
       for (auto& [number, call] : running) cancelled.push_back(std::exchange(call.completion, nullptr));
       watching.notify_all();
       work.notify_all();
@@ -449,10 +471,7 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       all = all_ended = threads.empty() && unwanted.empty();
       for (auto& [number, thread] : threads) thread.detach();
     }
-    report(not_started);
-    for (auto& completion : cancelled) {
-      if (completion) completion({NotifierOutcome::Kind::cancelled, {}, {}});
-    }
+    cancel(cancelled);
     if (watch.joinable()) watch.join();
     return all;
   }
@@ -480,6 +499,7 @@ void NotifierThreads::call(const Channel& channel, std::optional<NotifierEvent> 
                  std::chrono::steady_clock::now() + 2 * shared_->limits.timeout});
 }
 
+void NotifierThreads::begin_nothing_more() noexcept { shared_->begin_nothing_more(); }
 bool NotifierThreads::drain(milliseconds limit) noexcept { return shared_->drain(limit); }
 
 }  // namespace punctual

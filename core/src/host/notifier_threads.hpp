@@ -39,8 +39,9 @@ class NotifierThreads {
   // As Notifiers::tell; without an event as Notifiers::try_settings.
   void call(const Channel& channel, std::optional<NotifierEvent> event, NotifierCompletion completion) noexcept;
 
-  // As Notifiers::drain; destroys the instances, on threads of the plugin. False: not all of that has come to its end, and the
-  // plugin's library must stay loaded.
+  // As Notifiers::begin_nothing_more; begins to destroy the instances, on threads of the plugin.
+  void begin_nothing_more() noexcept;
+  // As Notifiers::drain. False: a call or an instance has not come to its end, and the plugin's library must stay loaded.
   bool drain(milliseconds limit) noexcept;
 
  private:

@@ -135,24 +135,28 @@ Transport* TransportHttp::transport_for(std::string_view url) const {
   return found == by_scheme_.end() ? nullptr : found->second;
 }
 
-punctual_http_response TransportHttp::answer_to(const punctual_http_request& request) {
+bool TransportHttp::answer(const punctual_http_request& request, punctual_http_response& response) {
   auto delivery = read_request(request, longest_);
   Transport* transport = transport_for(delivery.url);
-  if (transport == nullptr) return no_response("this server has no transport for this URL");
+  if (transport == nullptr) throw Error("this server has no transport for this URL");
   delivery.id = ids_.next<ExecutionId>(clock_.now());
   const auto timeout = delivery.timeout;
   // Shared with the completion, which may still be in set_value when the result is there already.
   const auto ended = std::make_shared<std::promise<DeliveryOutcome>>();
-  auto outcome = ended->get_future();
+  auto future = ended->get_future();
   transport->start(std::move(delivery), [ended](DeliveryOutcome&& result) { ended->set_value(std::move(result)); });
-  return from_outcome(outcome.get(), timeout, clock_.now());
+  const DeliveryOutcome outcome = future.get();
+  response = from_outcome(outcome, timeout, clock_.now());
+  // Nobody but a drain of the transport cancels these.
+  return outcome.result != DeliveryResult::cancelled;
 }
 
-void TransportHttp::send(const punctual_http_request& request, punctual_http_response& response) {
+bool TransportHttp::send(const punctual_http_request& request, punctual_http_response& response) {
   try {
-    response = answer_to(request);
+    return answer(request, response);
   } catch (const std::exception& problem) {
     response = no_response(problem.what());
+    return true;
   }
 }
 

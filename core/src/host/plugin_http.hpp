@@ -18,8 +18,9 @@ namespace punctual {
 class PluginHttp {
  public:
   virtual ~PluginHttp() = default;
-  // Waits until the response is there, or why there is none. `response` is as large as this server knows it.
-  virtual void send(const punctual_http_request& request, punctual_http_response& response) = 0;
+  // Waits until the response is there, or why there is none. `response` is as large as this server knows it. False: there is
+  // none because the server is stopping.
+  virtual bool send(const punctual_http_request& request, punctual_http_response& response) = 0;
 };
 
 // Through the transports of the server, chosen by scheme. A request that makes no sense is not sent: `error` says why.
@@ -28,11 +29,11 @@ class TransportHttp final : public PluginHttp {
   // `transports` and `clock` outlive it. No request takes longer than `longest`.
   TransportHttp(std::span<Transport* const> transports, const Clock& clock, milliseconds longest);
 
-  void send(const punctual_http_request& request, punctual_http_response& response) override;
+  bool send(const punctual_http_request& request, punctual_http_response& response) override;
 
  private:
   [[nodiscard]] Transport* transport_for(std::string_view url) const;
-  [[nodiscard]] punctual_http_response answer_to(const punctual_http_request& request);
+  bool answer(const punctual_http_request& request, punctual_http_response& response);
 
   std::map<std::string, Transport*, std::less<>> by_scheme_;
   const Clock& clock_;

@@ -18,7 +18,7 @@ std::string read(ErrorText& error) {
 }
 
 [[noreturn]] void refuse(const Plugin& plugin, const std::string& reason) {
-  throw PluginRefused(one_line(plugin.file.string()) + ": plugin '" + std::string(plugin.name()) + "' " + reason);
+  throw InstanceRefused(one_line(plugin.file.string()), "plugin '" + std::string(plugin.name()) + "' " + reason, false);
 }
 
 // What `call` is refused with does not tell the instance's secrets.
@@ -26,8 +26,8 @@ template <class Call>
 auto without_secrets(const InstanceHost& host, Call&& call) {
   try {
     return call();
-  } catch (const PluginRefused& refusal) {
-    throw PluginRefused(host.masked(refusal.what()));
+  } catch (const InstanceRefused& refusal) {
+    throw InstanceRefused(refusal.file(), host.masked(refusal.reason()), host.cut_off());
   }
 }
 
@@ -76,18 +76,21 @@ NotifyOutcome NotifierInstance::notify(const punctual_event& event) {
   std::int32_t result = PUNCTUAL_GIVE_UP;
   const auto thrown =
       thrown_by([&] { result = operations->notify(object_.get(), &event, error.data(), error.size()); });
-  if (thrown) return {NotifyResult::give_up, "notify threw: " + host_->masked(*thrown)};
+  const auto outcome = [&](NotifyResult kind, const std::string& text) {
+    return NotifyOutcome{kind, host_->masked(text), host_->cut_off()};
+  };
+  if (thrown) return outcome(NotifyResult::give_up, "notify threw: " + *thrown);
   switch (result) {
     case PUNCTUAL_DELIVERED:
       return {};
     case PUNCTUAL_RETRY_LATER:
-      return {NotifyResult::retry_later, host_->masked(read(error))};
+      return outcome(NotifyResult::retry_later, read(error));
     case PUNCTUAL_GIVE_UP:
-      return {NotifyResult::give_up, host_->masked(read(error))};
+      return outcome(NotifyResult::give_up, read(error));
     default:
-      return {NotifyResult::give_up, "notify returned " + std::to_string(result) + ", expected " +
-                                         std::to_string(PUNCTUAL_DELIVERED) + " to " +
-                                         std::to_string(PUNCTUAL_GIVE_UP)};
+      return outcome(NotifyResult::give_up, "notify returned " + std::to_string(result) + ", expected " +
+                                                std::to_string(PUNCTUAL_DELIVERED) + " to " +
+                                                std::to_string(PUNCTUAL_GIVE_UP));
   }
 }
 

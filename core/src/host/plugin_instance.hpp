@@ -16,11 +16,29 @@
 
 namespace punctual {
 
+// What a plugin says when it is not created or destroyed.
+class InstanceRefused : public PluginRefused {
+ public:
+  InstanceRefused(const std::string& file, std::string reason, bool cut_off)
+      : PluginRefused(file + ": " + reason), file_(file), reason_(std::move(reason)), cut_off_(cut_off) {}
+
+  [[nodiscard]] const std::string& file() const noexcept { return file_; }
+  // What follows the file.
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  // As NotifyOutcome::cut_off.
+  [[nodiscard]] bool cut_off() const noexcept { return cut_off_; }
+
+ private:
+  std::string file_;
+  std::string reason_;
+  bool cut_off_;
+};
+
 // The untyped part: one instance of any kind of plugin.
 class PluginObject {
  public:
-  // `settings_json` as EffectiveSettings::json_for gives it; `host` outlives the object. Throws PluginRefused when create
-  // throws or returns null.
+  // `settings_json` as EffectiveSettings::json_for gives it; `host` outlives the object. Throws InstanceRefused when
+  // create throws or returns null.
   PluginObject(const Plugin& plugin, const std::string& settings_json, const punctual_host& host);
   ~PluginObject();
   PluginObject(PluginObject&& other) noexcept
@@ -31,7 +49,8 @@ class PluginObject {
     return *this;
   }
 
-  // Ends the instance now; the destructor does the same, but says nothing of a `destroy` that throws. Throws PluginRefused.
+  // Ends the instance now; the destructor does the same, but says nothing of a `destroy` that throws. Throws
+  // InstanceRefused.
   void destroy();
 
   [[nodiscard]] void* get() const noexcept { return instance_; }
@@ -71,7 +90,8 @@ enum class NotifyResult : std::uint8_t { delivered, retry_later, give_up };
 
 struct NotifyOutcome {
   NotifyResult result = NotifyResult::delivered;
-  std::string error;  // the plugin's words, one line; empty when it gave none
+  std::string error;     // the plugin's words, one line; empty when it gave none
+  bool cut_off = false;  // a request of the instance had no response because the server is stopping
 };
 
 // An instance of a notifier, with a punctual_host of its own. Used, made and destroyed by any thread, one at a time. Any of
@@ -87,7 +107,7 @@ class NotifierInstance {
   // Never throws because of the plugin: an exception or a result that is not in notifier.h is give_up.
   [[nodiscard]] NotifyOutcome notify(const punctual_event& event);
   [[nodiscard]] const Plugin& plugin() const noexcept { return object_.plugin(); }
-  // Throws PluginRefused. Call it where the plugin is not trusted: the destructor aborts the process when the plugin ends
+  // Throws InstanceRefused. Call it where the plugin is not trusted: the destructor aborts the process when the plugin ends
   // the thread.
   void destroy();
 

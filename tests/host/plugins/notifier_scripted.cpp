@@ -42,6 +42,8 @@ std::string behaviour(const punctual_host* host) {
 
 // For `scripted.wait`, but no longer than until the file `scripted.until` is there; for ever when neither is given.
 void block(const punctual_host* host) {
+  const std::string begun_file = setting(host, "begun");
+  if (!begun_file.empty()) std::ofstream(begun_file).put('x');
   const std::string until = setting(host, "until");
   const auto wait = std::chrono::milliseconds(std::atoll(setting(host, "wait")));
   const auto begun = std::chrono::steady_clock::now();
@@ -142,6 +144,11 @@ void* create(const char*, const punctual_host* host, char* error, std::size_t er
     std::snprintf(error, error_size, "%s", setting(host, "text"));
     return nullptr;
   }
+  if (behaviour(host) == "create-send") {
+    punctual_event nothing{};
+    nothing.json = "{}";
+    if (send(host, nothing, error, error_size) != PUNCTUAL_DELIVERED) return nullptr;
+  }
   return new Scripted{host};
 }
 
@@ -171,13 +178,13 @@ std::int32_t notify(void* instance, const punctual_event* event, char* error, st
 constexpr punctual_setting settings[] = {
     {"scripted.behaviour", PUNCTUAL_STRING, "deliver",
      "notify: deliver, retry, give-up, nonsense, log, send, leak, leak-little; throw, throw-number, block, end-thread, "
-     "cancel-thread, "
-     "which create- and destroy- may stand before; end-each-thread in notify and destroy; create-refuse. Of @FILE, "
-     "what "
-     "is in the file at each call."},
+     "cancel-thread, which create- and destroy- may stand before; end-each-thread in notify and destroy; "
+     "create-refuse, "
+     "create-send. Of @FILE, what is in the file at each call."},
     {"scripted.file", PUNCTUAL_STRING, "", "Gets one JSON object a line for each event that is delivered."},
     {"scripted.wait", PUNCTUAL_DURATION, "0s", "How long block lasts; 0: until `until`."},
     {"scripted.until", PUNCTUAL_STRING, "", "block ends when this file is there."},
+    {"scripted.begun", PUNCTUAL_STRING, "", "block makes this file when it begins."},
     {"scripted.text", PUNCTUAL_STRING, "as the script says", "What is said of a failure."},
     {"scripted.url", PUNCTUAL_STRING, "", "Where send sends to."},
     {"scripted.token", PUNCTUAL_STRING, "", "A setting that is never shown."},
