@@ -51,6 +51,7 @@ TEST_CASE_METHOD(Channels, "a channel that does not work is added with a warning
   CHECK(added.exit_code == 0);
   REQUIRE(lines_of(added.err).size() == 1);
   CHECK_THAT(added.err, Contains("the channel does not work") && Contains("as the script says"));
+  CHECK_THAT(added.err, !Contains(".so"));
   const auto tested = run({"channel", "test", "--org", "acme", "ops"});
   CHECK(tested.exit_code == 1);
   REQUIRE(lines_of(tested.err).size() == 1);

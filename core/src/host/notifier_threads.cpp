@@ -249,7 +249,9 @@ struct NotifierThreads::Shared : std::enable_shared_from_this<Shared> {
       return {NotifierOutcome::Kind::give_up, problem.what(), {}};
     } catch (const InstanceRefused& problem) {
       if (problem.cut_off()) return {NotifierOutcome::Kind::cancelled, {}, {}};
-      return {NotifierOutcome::Kind::retry_later, problem.what(), {}};
+      // Tenants are shown the outcome: where the plugin's file is concerns the log alone.
+      gate->log(LogLevel::info, problem.what());
+      return {NotifierOutcome::Kind::retry_later, problem.reason(), {}};
     } catch (const std::exception& problem) {
       return {NotifierOutcome::Kind::retry_later, problem.what(), {}};
     }

@@ -16,7 +16,7 @@
 
 namespace punctual {
 
-// What a plugin says when it is not created or destroyed.
+// What a plugin says when it is not created or destroyed. what() begins with its file, which is nothing that a tenant is told.
 class InstanceRefused : public PluginRefused {
  public:
   InstanceRefused(const std::string& file, std::string reason, bool cut_off)
