@@ -41,7 +41,7 @@ class EndOf {
 };
 
 // As thrown_by.
-__attribute__((no_sanitize("null"))) void run(const std::shared_ptr<Call>& call) {
+__attribute__((no_sanitize("null", "alignment"))) void run(const std::shared_ptr<Call>& call) {
   const EndOf end(*call);
   try {
     call->function();

@@ -18,7 +18,7 @@ namespace punctual {
 // anywhere, also where nothing may be thrown.
 // What unwinds the thread is no C++ object: the reference that it is caught by is null, which UBSan must not mind.
 template <class Call>
-[[nodiscard]] __attribute__((no_sanitize("null"))) std::optional<std::string> thrown_by(Call&& call) {
+[[nodiscard]] __attribute__((no_sanitize("null", "alignment"))) std::optional<std::string> thrown_by(Call&& call) {
   (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   try {
     call();
