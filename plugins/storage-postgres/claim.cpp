@@ -10,8 +10,11 @@ namespace punctual::postgres {
 // - Lines: their rows in `queues` are locked, passing over those that another server works on; when there are too many, those
 //   of each organisation in turn. Then, in a statement of its own and so with a snapshot that has all that was committed
 //   before the lock, as many rows of each line as it has slots: those that run come first, then those that wait for a retry,
-//   so nothing behind them is looked at, and one that is held for its host keeps its place. Of a line with a rate no more is taken than that leaves. A row is never before one
-//   that comes first in its line, also where that one was due later by the clock of the server that stored it.
+//   so nothing behind them is looked at, and one that is held for its host keeps its place. Of a line with a rate no more is
+//   taken than that leaves. A row is never before one that comes first in its line, also where that one was due later by the
+//   clock of the server that stored it.
+//   Of lines that were passed over and have been ready for a while one is waited for, for a moment: servers that store in one line
+//   without a pause leave hardly a moment in which it is free.
 // - Everything else straight from the index of due executions, where what is held is not, when all that is due
 //   fits and nothing limits it.
 // - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, from
@@ -49,6 +52,9 @@ declare
   v_head_id uuid[] := '{}';
   v_head_organization uuid[] := '{}';
   v_head_line bigint[] := '{}';
+  v_passed record; -- a line that somebody else had locked
+  v_late record;
+  v_patience constant text := current_setting('lock_timeout');
   v_ready integer;
   v_free integer;
   v_simple boolean;
@@ -141,6 +147,48 @@ begin
       order by ready_at
       limit p_limit
       for update skip locked) line;
+  end if;
+  if v_ready > coalesce(cardinality(v_line_name), 0) and coalesce(cardinality(v_line_name), 0) < p_limit then
+    select organization_id, name
+    into v_passed
+    from (
+      select organization_id, name
+      from queues
+      where not paused
+        and ready_at <= p_now - interval '50 milliseconds'
+        and coalesce(held_until, '-infinity') <= p_now
+        -- Behind those that are locked already: in the order in which everybody waits for lines.
+        and not exists (
+          select
+          from unnest(v_line_organization, v_line_name) as mine (organization_id, name)
+          where (mine.organization_id, mine.name) >= (queues.organization_id, queues.name))
+      order by ready_at
+      limit 8) passed
+    order by random()
+    limit 1;
+    if found then
+      begin
+        perform set_config('lock_timeout', '100ms', true);
+        select organization_id, name, concurrency, starts_left(next_at, rate_at_once, rate_every, p_now) as starts
+        into v_late
+        from queues
+        where organization_id = v_passed.organization_id
+          and name = v_passed.name
+          and not paused
+          and ready_at <= p_now
+          and coalesce(held_until, '-infinity') <= p_now
+        for update;
+        if found then
+          v_line_organization := v_line_organization || v_late.organization_id;
+          v_line_name := v_line_name || v_late.name;
+          v_line_concurrency := v_line_concurrency || v_late.concurrency;
+          v_line_starts := v_line_starts || v_late.starts;
+        end if;
+        perform set_config('lock_timeout', v_patience, true);
+      exception
+        when lock_not_available then null;
+      end;
+    end if;
   end if;
   if v_line_name is not null then
     select coalesce(array_agg(head.id order by head.due, head.place, head.id), '{}'),

@@ -204,3 +204,33 @@ TEST_CASE_METHOD(LockFixture,
   CHECK(results() == std::vector{applied, applied, applied, applied});
   CHECK(observer.value("select count(*) from punctual.executions") == "5");
 }
+
+TEST_CASE_METHOD(LockFixture, "a line in which other servers store without a pause is claimed all the same") {
+  constexpr std::size_t starts = 20;
+  constexpr int attempts = 100;
+  std::vector<NewWork> batch;
+  for (std::size_t i = 0; i < starts; ++i) batch.push_back(once(acme, at(1s), "q"));
+  (void)work().insert(node, batch);
+  std::atomic<bool> done{false};
+  std::vector<PluginLibrary::Instance> others;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&, &writer = others.emplace_back(open_another())->work()] {
+      while (!done) {
+        std::vector<NewWork> more;
+        for (int n = 0; n < 10; ++n) more.push_back(once(acme, at(1h), "q"));
+        (void)writer.insert(node, more);
+      }
+    });
+  }
+  std::size_t started = 0;
+  int tried = 0;
+  for (; started < starts && tried < attempts; ++tried) {
+    for (const Claimed& claimed : claim(at(2s))) {
+      started += settle(settlement(claimed, ExecutionStatus::success, at(3s))) == SettleOutcome::settled ? 1 : 0;
+    }
+  }
+  done = true;
+  for (auto& thread : threads) thread.join();
+  CHECK(started == starts);
+}
