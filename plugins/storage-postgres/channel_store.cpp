@@ -331,8 +331,7 @@ std::vector<std::string> PostgresChannels::waiting_plugins() {
 
 std::size_t PostgresChannels::give_up(const std::string& plugin, Time now, seconds patience, const std::string& error,
                                       std::size_t limit) {
-  return upkeep_pool_.write(
-      [&](Session& session) { return give_up_notices(session, plugin, now, patience, error, limit); });
+  return pool_.write([&](Session& session) { return give_up_notices(session, plugin, now, patience, error, limit); });
 }
 
 std::size_t PostgresChannels::expire(Time before, std::size_t limit) {
