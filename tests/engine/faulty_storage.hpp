@@ -195,9 +195,14 @@ class FaultyStorage final : public Storage, private WorkStore, private TaskGroup
     return !lose_lease_.exchange(false) && real_.leases().heartbeat(node, now);
   }
   RescueReport rescue(NodeId self, MonotonicTime now, milliseconds silence) override {
-    const RescueReport report = real_.leases().rescue(self, now, silence);
-    ++looks_;
-    return report;
+    try {
+      const RescueReport report = real_.leases().rescue(self, now, silence);
+      ++looks_;
+      return report;
+    } catch (...) {
+      ++looks_;
+      throw;
+    }
   }
   std::vector<ClaimRef> held(NodeId node) override {
     auto claims = real_.leases().held(node);
