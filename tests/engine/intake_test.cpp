@@ -82,6 +82,7 @@ TEST_CASE_METHOD(Fixture, "requests that arrive during a commit share the next o
 TEST_CASE_METHOD(Fixture, "nobody is left waiting and nothing is stored twice under many callers") {
   store.first_may_end.release();
   std::vector<std::thread> callers;
+  callers.reserve(16);
   for (int t = 0; t < 16; ++t) {
     callers.emplace_back([this, t] {
       for (int n = 0; n < 500; ++n) {

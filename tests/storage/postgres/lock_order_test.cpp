@@ -214,10 +214,12 @@ TEST_CASE_METHOD(LockFixture, "a line in which other servers store without a pau
   std::atomic<bool> done{false};
   std::vector<PluginLibrary::Instance> others;
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&, &writer = others.emplace_back(open_another())->work()] {
       while (!done) {
         std::vector<NewWork> more;
+        more.reserve(10);
         for (int n = 0; n < 10; ++n) more.push_back(once(acme, at(1h), "q"));
         (void)writer.insert(node, more);
       }
