@@ -99,6 +99,8 @@ Time LeaseKeeper::look_around() {
       if (clock_.monotonic() >= next_reconcile_ || suspected_.exchange(false)) reconcile();
     }
   } catch (const std::exception& error) {
+    // What was suspected may not have been looked for.
+    suspected_ = true;
     metrics_.storage_errors.add();
     host_.log(LogLevel::warn, std::string("looking for claims of dead servers failed: ") + error.what());
   }
