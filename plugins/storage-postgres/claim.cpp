@@ -19,7 +19,9 @@ namespace punctual::postgres {
 //   fits and nothing limits it.
 // - Otherwise organisations take turns: they are found by skipping from one to the next in the index by organisation, from
 //   the one behind the last that had a turn until there are as many as places, and each gives its earliest. Those with a
-//   cap have their count locked first, and give only what is due by now.
+//   cap have their count locked first, and give only what is due by now. What is asked of one organisation is a range of
+//   one, and so in an order that the index by organisation alone has: a plan made while a table was empty might look through
+//   all that is due for each of them.
 // The first row returned holds nothing but next_due.
 const std::string claim_work_function = R"sql(
 -- QueuePace::starts_left; null without a rate.
@@ -127,11 +129,11 @@ begin
         select line.organization_id, line.name, line.concurrency,
           starts_left(line.next_at, line.rate_at_once, line.rate_every, p_now) as starts
         from queues line
-        where line.organization_id = turn.organization_id
+        where line.organization_id between turn.organization_id and turn.organization_id
           and not line.paused
           and line.ready_at <= p_now
           and coalesce(line.held_until, '-infinity') <= p_now
-        order by line.ready_at
+        order by line.organization_id, line.ready_at
         limit greatest(1, p_limit / cardinality(v_organization))
         for update skip locked) ready
       limit p_limit) line;
@@ -364,10 +366,10 @@ begin
           where waits.status = 'pending'
             and waits.queue is null
             and waits.held_host is null
-            and waits.organization_id = room.organization_id
+            and waits.organization_id between room.organization_id and room.organization_id
             and waits.scheduled_for >= p_floor
             and waits.scheduled_for <= case when room.organization_id = any (v_capped) then p_now else p_horizon end
-          order by waits.scheduled_for, waits.id
+          order by waits.organization_id, waits.scheduled_for, waits.id
           limit room.quota
           for update skip locked) due
         limit v_left - (select count(*) from picked_heads)

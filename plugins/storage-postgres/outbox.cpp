@@ -108,10 +108,11 @@ begin
         select due.id, due.next_at, octet_length(due.content) as bytes
         from outbox due
         where due.claim_token is null
-          and due.organization_id = turn.organization_id
+          -- A range of one, as in claim_work.
+          and due.organization_id between turn.organization_id and turn.organization_id
           and due.next_at >= p_floor
           and due.next_at <= p_now
-        order by due.next_at, due.id
+        order by due.organization_id, due.next_at, due.id
         limit greatest(1, p_limit / cardinality(v_organization))
         for update skip locked) waits
       limit p_limit
