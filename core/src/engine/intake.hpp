@@ -6,12 +6,12 @@
 
 #include <deque>
 #include <exception>
+#include <semaphore>
 #include <vector>
 
 #include "engine/engine_metrics.hpp"
 #include "engine/guarded.hpp"
 #include "engine/lease.hpp"
-#include "engine/semaphore.hpp"
 #include "punctual/storage.hpp"
 
 namespace punctual {
@@ -36,7 +36,7 @@ class Intake {
     Submitted submitted;
     std::exception_ptr error;
     bool leads = false;  // woken to lead the next commit, not because its own work is done
-    Semaphore wake;
+    std::binary_semaphore wake{0};
   };
   struct State {
     std::deque<Waiting*> queue;
