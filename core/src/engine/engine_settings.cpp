@@ -76,9 +76,8 @@ EngineSettings EngineSettings::read(const Settings& settings) {
   if (out.audit_retention < std::chrono::hours{1}) throw Error("retention.audit: must be at least 1h");
   if (out.silence_before_suspension() < 3 * out.heartbeat_interval) {
     throw Error(
-        "engine.heartbeat_interval: three of them must fit into 5 s and into half of engine.node_timeout, after which "
-        "a "
-        "server that could not renew its lease stops sending");
+        "engine.heartbeat_interval: three must fit into 5 s and into half of engine.node_timeout, after which a server "
+        "that could not renew its lease stops sending");
   }
   out.retry_base = at_most(settings, "retry.base", year);
   out.retry_cap = at_most(settings, "retry.cap", year);
