@@ -35,6 +35,23 @@ as $function$
   set ready_at = least(line.ready_at, excluded.ready_at);
 $function$;
 
+-- One-time tasks, each with the first of its runs that wait, where that is not what it says.
+create or replace function refresh_next_runs(n_task uuid[]) returns void
+language sql
+as $function$
+  update tasks
+  set next_run_at = waits.first, tier = tier_after(tasks.tier, tasks.id, waits.first)
+  from (select distinct id from unnest(n_task) as id) named
+  cross join lateral (
+    select min(scheduled_for) as first
+    from executions_keep
+    where executions_keep.task_id = named.id
+      and status = 'pending') waits
+  where tasks.id = named.id
+    and tasks.schedule_type = 'once'
+    and tasks.next_run_at is distinct from waits.first;
+$function$;
+
 create or replace function free_caps(c_organization uuid[], c_counted boolean[]) returns void
 language sql
 as $function$

@@ -67,16 +67,7 @@ begin
   where executions.id = named.retried
     and named.run = any (v_id);
 
-  update tasks
-  set next_run_at = waits.first, tier = tier_after(tasks.tier, tasks.id, waits.first)
-  from (select distinct id from unnest(r_task) as id) named
-  cross join lateral (
-    select min(scheduled_for) as first
-    from executions_keep
-    where executions_keep.task_id = named.id
-      and status = 'pending') waits
-  where tasks.id = named.id
-    and tasks.schedule_type = 'once';
+  perform refresh_next_runs(r_task);
   return cardinality(v_id);
 end
 $function$;

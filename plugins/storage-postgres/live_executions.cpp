@@ -161,16 +161,7 @@ void lower_line(Session& session, OrganizationId organization, const std::option
 }
 
 void refresh_next_run(Session& session, TaskId task) {
-  static const std::string sql = R"sql(
-    update tasks
-    set next_run_at = waits.first, tier = tier_after(tier, id, waits.first)
-    from (
-      select min(scheduled_for) as first
-      from executions_keep
-      where task_id = $1
-        and status = 'pending') waits
-    where id = $1
-      and schedule_type = 'once')sql";
+  static const std::string sql = "select refresh_next_runs(array[$1::uuid])";
   (void)session.run(sql, task);
 }
 

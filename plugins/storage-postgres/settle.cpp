@@ -250,18 +250,7 @@ begin
         and status = 'pending'
       limit 1) waits;
     if v_waiting is not null then
-      update tasks
-      set next_run_at = waits.first
-      from (select distinct task_id from unnest(v_waiting) as task_id) ended
-      cross join lateral (
-        select min(scheduled_for) as first
-        from executions_keep
-        where executions_keep.task_id = ended.task_id
-          and status = 'pending') waits
-      where tasks.id = ended.task_id
-        and tasks.schedule_type = 'once'
-        and tasks.deleted_at is null
-        and tasks.next_run_at is distinct from waits.first;
+      perform refresh_next_runs(v_waiting);
     end if;
   end if;
 
